@@ -1,0 +1,140 @@
+"""The activations phi of the networks, with their derivatives, shared by the simulator and by the theory.
+
+    linear, tanh, sin, erf                      smooth
+    relu, leaky_relu, shaped_relu               piecewise linear: closed forms exist for their Gaussian averages
+    shaped_tanh                                 phi(z) = s tanh(z/s),  s = shape sqrt(L)
+    shaped_relu                                 phi(z) = c (s_+ max(z,0) + s_- min(z,0)),  s_± = 1 + c_±/sqrt(L),
+                                                c^2 = 2/(s_+^2 + s_-^2), so that E phi(xi)^2 = 1 for xi ~ N(0,1)
+
+Shaped activations weaken with depth so that L -> infinity has a limit (Li, Nica and Roy 2022).
+"""
+
+import difflib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from mcmc.errors import ConfigError
+
+TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A scalar non-linearity and what the rest of the code needs to know about it.
+
+    Attributes:
+        name:   as written in a configuration.
+        params: its parameters after defaults, e.g. {"negative_slope": 0.01}.
+        phi:    phi(h), elementwise.
+        dphi:   (h, phi(h)) -> phi'(h), elementwise; at a kink, the derivative from the left.
+        slopes: (slope for h < 0, slope for h > 0) if phi is piecewise linear with its kink at 0, else None.
+        bound:  sup |phi|, math.inf if unbounded.
+    """
+
+    name: str
+    phi: Callable[[Tensor], Tensor]
+    dphi: Callable[[Tensor, Tensor], Tensor]
+    params: dict[str, float] = field(default_factory=dict)
+    slopes: tuple[float, float] | None = None
+    bound: float = math.inf
+
+
+def _linear(depth: int) -> Activation:
+    return Activation("linear", lambda h: h, lambda h, a: torch.ones_like(h), slopes=(1.0, 1.0))
+
+
+def _tanh(depth: int) -> Activation:
+    return Activation("tanh", torch.tanh, lambda h, a: 1 - a * a, bound=1.0)
+
+
+def _sin(depth: int) -> Activation:
+    return Activation("sin", torch.sin, lambda h, a: torch.cos(h), bound=1.0)
+
+
+def _erf(depth: int) -> Activation:
+    return Activation("erf", torch.erf, lambda h, a: TWO_OVER_SQRT_PI * torch.exp(-h * h), bound=1.0)
+
+
+def _piecewise_linear(name: str, negative: float, positive: float, params: dict[str, float]) -> Activation:
+    def phi(h: Tensor) -> Tensor:
+        return torch.where(h > 0, positive * h, negative * h)
+
+    def dphi(h: Tensor, a: Tensor) -> Tensor:
+        return torch.where(h > 0, positive, negative).to(h.dtype)
+
+    return Activation(name, phi, dphi, params, slopes=(negative, positive))
+
+
+def _relu(depth: int) -> Activation:
+    return _piecewise_linear("relu", 0.0, 1.0, {})
+
+
+def _leaky_relu(depth: int, negative_slope: float = 0.01) -> Activation:
+    return _piecewise_linear("leaky_relu", negative_slope, 1.0, {"negative_slope": negative_slope})
+
+
+def _shaped_relu(depth: int, c_plus: float = 0.0, c_minus: float = -1.0) -> Activation:
+    positive, negative = 1 + c_plus / math.sqrt(depth), 1 + c_minus / math.sqrt(depth)
+    if positive == negative == 0:
+        raise ConfigError(
+            f"shaped_relu with c_plus={c_plus}, c_minus={c_minus} at depth {depth} is identically zero. "
+            "Choose c_plus or c_minus different from -sqrt(depth)."
+        )
+    scale = math.sqrt(2 / (positive**2 + negative**2))
+    params = {"c_plus": c_plus, "c_minus": c_minus}
+    return _piecewise_linear("shaped_relu", scale * negative, scale * positive, params)
+
+
+def _shaped_tanh(depth: int, shape: float = 1.0) -> Activation:
+    if shape <= 0:
+        raise ConfigError(f"shaped_tanh needs shape > 0, found {shape}: phi(z) = s tanh(z/s), s = shape sqrt(depth).")
+    s = shape * math.sqrt(depth)
+    return Activation(
+        "shaped_tanh",
+        lambda h: s * torch.tanh(h / s),
+        lambda h, a: 1 - (a / s) ** 2,
+        {"shape": shape},
+        bound=s,
+    )
+
+
+_FACTORIES: dict[str, Callable[..., Activation]] = {
+    "linear": _linear,
+    "tanh": _tanh,
+    "sin": _sin,
+    "erf": _erf,
+    "relu": _relu,
+    "leaky_relu": _leaky_relu,
+    "shaped_tanh": _shaped_tanh,
+    "shaped_relu": _shaped_relu,
+}
+ACTIVATION_NAMES = tuple(_FACTORIES)
+
+
+def make_activation(name: str, *, depth: int, **params: float) -> Activation:
+    """The activation of that name, shaped for a network of that depth.
+
+    Args:
+        name:   one of ACTIVATION_NAMES.
+        depth:  L >= 1; only the shaped activations depend on it.
+        params: leaky_relu: negative_slope; shaped_tanh: shape; shaped_relu: c_plus, c_minus.
+    Raises:
+        ConfigError: unknown name (the nearest is suggested) or a parameter that the activation does not have.
+    """
+    if name not in _FACTORIES:
+        near = difflib.get_close_matches(
+            name.lower().replace(" ", "_").replace("-", "_"), ACTIVATION_NAMES, n=1, cutoff=0.3
+        )
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise ConfigError(f"unknown activation '{name}'.{hint} Known: {', '.join(ACTIVATION_NAMES)}.")
+    try:
+        return _FACTORIES[name](depth, **params)
+    except TypeError:
+        known = _FACTORIES[name].__code__.co_varnames[1 : _FACTORIES[name].__code__.co_argcount]
+        raise ConfigError(
+            f"activation '{name}' takes {', '.join(known) if known else 'no parameters'}, found {', '.join(params)}."
+        ) from None
