@@ -9,7 +9,6 @@
 Shaped activations weaken with depth so that L -> infinity has a limit (Li, Nica and Roy 2022).
 """
 
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from mcmc.errors import ConfigError
+from mcmc.names import ACTIVATION_NAMES, ACTIVATION_PARAMETERS, nearest
 
 TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
@@ -64,7 +64,8 @@ def _piecewise_linear(name: str, negative: float, positive: float, params: dict[
         return torch.where(h > 0, positive * h, negative * h)
 
     def dphi(h: Tensor, a: Tensor) -> Tensor:
-        return torch.where(h > 0, positive, negative).to(h.dtype)
+        # tensors of h's own dtype: with two Python numbers `where` would round both to float32
+        return torch.where(h > 0, h.new_full((), positive), h.new_full((), negative))
 
     return Activation(name, phi, dphi, params, slopes=(negative, positive))
 
@@ -112,29 +113,23 @@ _FACTORIES: dict[str, Callable[..., Activation]] = {
     "shaped_tanh": _shaped_tanh,
     "shaped_relu": _shaped_relu,
 }
-ACTIVATION_NAMES = tuple(_FACTORIES)
+assert tuple(_FACTORIES) == ACTIVATION_NAMES  # the names that a configuration is checked against
 
 
 def make_activation(name: str, *, depth: int, **params: float) -> Activation:
     """The activation of that name, shaped for a network of that depth.
 
     Args:
-        name:   one of ACTIVATION_NAMES.
+        name:   one of `mcmc.names.ACTIVATION_NAMES`.
         depth:  L >= 1; only the shaped activations depend on it.
         params: leaky_relu: negative_slope; shaped_tanh: shape; shaped_relu: c_plus, c_minus.
     Raises:
         ConfigError: unknown name (the nearest is suggested) or a parameter that the activation does not have.
     """
     if name not in _FACTORIES:
-        near = difflib.get_close_matches(
-            name.lower().replace(" ", "_").replace("-", "_"), ACTIVATION_NAMES, n=1, cutoff=0.3
-        )
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise ConfigError(f"unknown activation '{name}'.{hint} Known: {', '.join(ACTIVATION_NAMES)}.")
-    try:
-        return _FACTORIES[name](depth, **params)
-    except TypeError:
-        known = _FACTORIES[name].__code__.co_varnames[1 : _FACTORIES[name].__code__.co_argcount]
-        raise ConfigError(
-            f"activation '{name}' takes {', '.join(known) if known else 'no parameters'}, found {', '.join(params)}."
-        ) from None
+        raise ConfigError(f"unknown activation '{name}'.{nearest(name, ACTIVATION_NAMES)}")
+    unknown = set(params) - set(ACTIVATION_PARAMETERS[name])
+    if unknown:
+        known = ", ".join(ACTIVATION_PARAMETERS[name]) or "no parameters"
+        raise ConfigError(f"activation '{name}' takes {known}, found {', '.join(sorted(unknown))}.")
+    return _FACTORIES[name](depth, **params)

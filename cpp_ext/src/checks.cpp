@@ -1,0 +1,85 @@
+#include "checks.h"
+
+namespace mlp_gibbs {
+
+StreamAddress checked_stream(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain, int64_t step,
+                             int64_t n, int64_t numbers_per_block) {
+  constexpr int64_t word = int64_t{1} << 32;
+  TORCH_CHECK_VALUE(seed >= 0 && seed < (int64_t{1} << 56), "seed must be in [0, 2^56), found ", seed);
+  TORCH_CHECK_VALUE(purpose >= 0 && purpose < 256, "purpose must be in [0, 256), found ", purpose);
+  TORCH_CHECK_VALUE(step >= 0 && step < word, "step must be in [0, 2^32), found ", step);
+  TORCH_CHECK_VALUE(n >= 0 && n <= numbers_per_block * word, "n must be in [0, ", numbers_per_block, " * 2^32], found ", n);
+  check_dtype(network, "network", at::kLong);
+  check_dtype(chain, "chain", at::kLong);
+  TORCH_CHECK_VALUE(network.dim() == 1, "network must have shape (D,), found ", network.sizes());
+  TORCH_CHECK_VALUE(chain.dim() == 1, "chain must have shape (C,), found ", chain.sizes());
+  check_device(chain, "chain", network, "network");
+  return {network.contiguous(), chain.contiguous(), stream_key(static_cast<uint64_t>(seed), static_cast<uint32_t>(purpose)),
+          static_cast<uint32_t>(step), network.size(0), chain.size(0), n};
+}
+
+void check_philox(const at::Tensor& counter, const at::Tensor& key) {
+  check_dtype(counter, "counter", at::kLong);
+  check_dtype(key, "key", at::kLong);
+  TORCH_CHECK_VALUE(counter.dim() == 2 && counter.size(1) == 4, "counter must have shape (n, 4), found ", counter.sizes());
+  check_shape(key, "key", {counter.size(0), 2});
+  check_device(key, "key", counter, "counter");
+}
+
+ExchangeCall checked_exchange(const at::Tensor& u, const at::Tensor& energy, const at::Tensor& beta, int64_t parity,
+                              at::Tensor& slot_of_temp, at::Tensor& temp_of_slot, at::Tensor& accept_sum,
+                              at::Tensor& swap_count, at::Tensor& direction, at::Tensor& round_trips) {
+  TORCH_CHECK_VALUE(parity == 0 || parity == 1, "parity must be 0 or 1, found ", parity);
+  TORCH_CHECK_VALUE(energy.dim() == 3, "energy must have shape (D, K, R), found ", energy.sizes());
+  const int64_t d = energy.size(0), k = energy.size(1), r = energy.size(2);
+  TORCH_CHECK_VALUE(k >= 1, "energy must have at least one temperature, found shape ", energy.sizes());
+  const int64_t n_pairs = (k - parity) / 2;
+  const std::tuple<const at::Tensor*, const char*, at::ScalarType, std::vector<int64_t>> expected[] = {
+      {&energy, "energy", at::kDouble, {d, k, r}},
+      {&u, "u", at::kDouble, {d, n_pairs, r}},
+      {&beta, "beta", at::kDouble, {k}},
+      {&slot_of_temp, "slot_of_temp", at::kLong, {d, k, r}},
+      {&temp_of_slot, "temp_of_slot", at::kLong, {d, k, r}},
+      {&accept_sum, "accept_sum", at::kDouble, {d, k - 1, r}},
+      {&swap_count, "swap_count", at::kLong, {d, k - 1, r}},
+      {&direction, "direction", at::kChar, {d, k, r}},
+      {&round_trips, "round_trips", at::kLong, {d, k, r}},
+  };
+  int position = 0;
+  for (const auto& [tensor, name, dtype, shape] : expected) {
+    check_dtype(*tensor, name, dtype);
+    check_shape(*tensor, name, shape);
+    check_device(*tensor, name, energy, "energy");
+    if (position++ >= 3) check_written(*tensor, name);
+  }
+  ExchangeCall call{u.contiguous(), energy.contiguous(), beta.contiguous(), {}, {d, k, r}, n_pairs};
+  call.arrays = {call.u.const_data_ptr<double>(),
+                 call.energy.const_data_ptr<double>(),
+                 call.beta.const_data_ptr<double>(),
+                 slot_of_temp.mutable_data_ptr<int64_t>(),
+                 temp_of_slot.mutable_data_ptr<int64_t>(),
+                 accept_sum.mutable_data_ptr<double>(),
+                 swap_count.mutable_data_ptr<int64_t>(),
+                 direction.mutable_data_ptr<int8_t>(),
+                 round_trips.mutable_data_ptr<int64_t>()};
+  return call;
+}
+
+void check_overlap(const at::Tensor& overlap, double lower, double upper, const at::Tensor& histogram,
+                   const at::Tensor& moment_sum) {
+  TORCH_CHECK_VALUE(lower < upper, "lower must be below upper, found lower = ", lower, " and upper = ", upper);
+  TORCH_CHECK_VALUE(overlap.dim() == 3, "overlap must have shape (D, K, P), found ", overlap.sizes());
+  TORCH_CHECK_VALUE(histogram.dim() == 3 && histogram.size(2) >= 3, "histogram must have shape (D, K, B + 2) with B >= 1, found ",
+                    histogram.sizes());
+  check_dtype(overlap, "overlap", at::kDouble);
+  check_dtype(histogram, "histogram", at::kLong);
+  check_dtype(moment_sum, "moment_sum", at::kDouble);
+  check_shape(histogram, "histogram", {overlap.size(0), overlap.size(1), histogram.size(2)});
+  check_shape(moment_sum, "moment_sum", {overlap.size(0), overlap.size(1), 4});
+  check_device(histogram, "histogram", overlap, "overlap");
+  check_device(moment_sum, "moment_sum", overlap, "overlap");
+  check_written(histogram, "histogram");
+  check_written(moment_sum, "moment_sum");
+}
+
+}  // namespace mlp_gibbs

@@ -1,0 +1,57 @@
+// Argument checks shared by the CPU and CUDA implementations: what was expected, what was found.
+#pragma once
+
+#include <torch/library.h>
+#include <ATen/ATen.h>
+
+#include "../core/exchange.h"
+#include "../core/philox.h"
+
+namespace mlp_gibbs {
+
+inline void check_dtype(const at::Tensor& t, const char* name, at::ScalarType dtype) {
+  TORCH_CHECK_VALUE(t.scalar_type() == dtype, name, " must be ", dtype, ", found ", t.scalar_type());
+}
+
+inline void check_shape(const at::Tensor& t, const char* name, at::IntArrayRef shape) {
+  TORCH_CHECK_VALUE(t.sizes() == shape, name, " must have shape ", shape, ", found ", t.sizes());
+}
+
+inline void check_device(const at::Tensor& t, const char* name, const at::Tensor& like, const char* like_name) {
+  TORCH_CHECK_VALUE(t.device() == like.device(), name, " must be on the device of ", like_name, " (", like.device(),
+                    "), found ", t.device());
+}
+
+// A tensor that is written to in place.
+inline void check_written(const at::Tensor& t, const char* name) {
+  TORCH_CHECK_VALUE(t.is_contiguous(), name, " is written in place and must be contiguous, found shape ", t.sizes(),
+                    " with strides ", t.strides(), "; pass ", name, ".contiguous() and copy back");
+}
+
+struct StreamAddress {
+  at::Tensor network, chain;  // contiguous int64
+  PhiloxKey key;
+  uint32_t step;
+  int64_t n_networks, n_chains, n;
+};
+
+StreamAddress checked_stream(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain, int64_t step,
+                             int64_t n, int64_t numbers_per_block);
+
+void check_philox(const at::Tensor& counter, const at::Tensor& key);
+
+struct ExchangeCall {
+  at::Tensor u, energy, beta;  // kept alive: the arrays point into them
+  ExchangeArrays arrays;
+  Ladders ladders;
+  int64_t n_pairs;
+};
+
+ExchangeCall checked_exchange(const at::Tensor& u, const at::Tensor& energy, const at::Tensor& beta, int64_t parity,
+                              at::Tensor& slot_of_temp, at::Tensor& temp_of_slot, at::Tensor& accept_sum,
+                              at::Tensor& swap_count, at::Tensor& direction, at::Tensor& round_trips);
+
+void check_overlap(const at::Tensor& overlap, double lower, double upper, const at::Tensor& histogram,
+                   const at::Tensor& moment_sum);
+
+}  // namespace mlp_gibbs

@@ -1,0 +1,82 @@
+"""What a run measured, per network and temperature, and as disorder averages."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcmc.analysis.estimate import Estimate, network_average
+from mcmc.io.reader import RunData
+from mcmc.io.schema import Key
+
+
+@dataclass(frozen=True)
+class NetworkMeans:
+    """Averages over draws and replicas (or pairs) within each network.
+
+    Attributes:
+        beta:         (K,)
+        energy:       (D, K) of H/N_0.
+        overlap:      (D, K, L+1) of q^l.
+        overlap_square: (D, K, L+1) of (q^l)^2, from the exact moment sums.
+        self_overlap: (D, K, L+1) of r^l.
+    """
+
+    beta: np.ndarray
+    energy: np.ndarray
+    overlap: np.ndarray
+    overlap_square: np.ndarray
+    self_overlap: np.ndarray
+
+    def identity_difference(self) -> np.ndarray:
+        """(D, K): e + beta (r^L - q^L), whose mean over networks is zero in equilibrium (identity A)."""
+        return self.energy + self.beta * (self.self_overlap[..., -1] - self.overlap[..., -1])
+
+
+def network_means(data: RunData) -> NetworkMeans:
+    """Within-network means of a run with overlaps."""
+    overlap = data.overlap
+    n_samples = overlap.shape[0] * overlap.shape[3]
+    moments = data.arrays[Key.MOMENT_SUM] / n_samples
+    return NetworkMeans(
+        data.beta,
+        data.energy.mean((0, 3)),
+        moments[..., 0],
+        moments[..., 1],
+        data.self_overlap.mean((0, 3), dtype=np.float64),
+    )
+
+
+def identity_a(means: NetworkMeans) -> list[Estimate]:
+    """The difference of both sides of identity A at each temperature, with its error; zero if in equilibrium."""
+    return [network_average(column) for column in means.identity_difference().T]
+
+
+@dataclass(frozen=True)
+class OverlapLaw:
+    """P(q^l) at one temperature: the average over networks of each network's histogram.
+
+    Attributes:
+        edges:   (B+1,)
+        density: (B,) so that density times bin width sums to 1 minus what fell outside.
+        stderr:  (B,) over networks.
+        outside: fraction of samples outside the edges.
+    """
+
+    edges: np.ndarray
+    density: np.ndarray
+    stderr: np.ndarray
+    outside: float
+
+    @property
+    def centres(self) -> np.ndarray:
+        """(B,) middle of each bin."""
+        return 0.5 * (self.edges[1:] + self.edges[:-1])
+
+
+def overlap_law(data: RunData, temperature: int, layer: int = 0) -> OverlapLaw:
+    """P(q^l) of a run at the temperature of that index."""
+    counts = data.arrays[Key.HISTOGRAM][:, temperature, layer].astype(np.float64)
+    edges = data.arrays[Key.EDGES][layer]
+    per_network = counts[:, 1:-1] / counts.sum(-1, keepdims=True) / np.diff(edges)
+    stderr = per_network.std(0, ddof=1) / np.sqrt(len(counts)) if len(counts) > 1 else np.full(len(edges) - 1, np.nan)
+    return OverlapLaw(edges, per_network.mean(0), stderr, float((counts[:, 0] + counts[:, -1]).sum() / counts.sum()))

@@ -1,0 +1,104 @@
+"""Checkpoints in two generations with checksums; the manifest is written last, and nothing is unpickled.
+
+checkpoint/A.npz, B.npz     the two youngest states, written in turn
+checkpoint/manifest.json    which is which: file, serial number, SHA-256
+"""
+
+import hashlib
+import io
+import json
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mcmc.errors import CheckpointError
+from mcmc.io.atomic import write_bytes_atomically
+
+GENERATIONS = ("A.npz", "B.npz")
+MANIFEST = "manifest.json"
+_META = "__meta__"
+
+
+class Checkpoint(NamedTuple):
+    """Arrays of a state, and the facts about it that are not arrays."""
+
+    arrays: dict[str, np.ndarray]
+    meta: dict[str, Any]
+
+
+def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
+    """Replace the older of the two generations; the younger stays until the new one is complete."""
+    entries = _read_manifest(directory) or []
+    serial = max((entry["serial"] for entry in entries), default=0) + 1
+    name = GENERATIONS[serial % 2]
+    data = _pack(Checkpoint(checkpoint.arrays, {**checkpoint.meta, "serial": serial}))
+    write_bytes_atomically(directory / name, data)
+    entry = {"file": name, "serial": serial, "sha256": hashlib.sha256(data).hexdigest()}
+    kept = [old for old in entries if old["file"] != name]
+    manifest = json.dumps({"generations": [entry, *kept]}, indent=1) + "\n"
+    write_bytes_atomically(directory / MANIFEST, manifest.encode())
+
+
+def load_checkpoint(directory: Path) -> Checkpoint | None:
+    """The youngest intact generation; None if there has never been one.
+
+    A damaged generation is passed over with a warning that names it.
+
+    Raises:
+        CheckpointError: there were checkpoints and none is intact.
+    """
+    entries = _read_manifest(directory)
+    if entries is None:
+        present = [name for name in GENERATIONS if (directory / name).exists()]
+        if not present and not (directory / MANIFEST).exists():
+            return None
+        warnings.warn(f"{directory / MANIFEST} is damaged or missing; looking at {present} itself.", stacklevel=2)
+        entries = [{"file": name, "serial": None, "sha256": None} for name in present]
+    intact, damaged = [], []
+    for entry in entries:
+        try:
+            data = (directory / entry["file"]).read_bytes()
+            if entry["sha256"] is not None and hashlib.sha256(data).hexdigest() != entry["sha256"]:
+                raise ValueError(f"its {len(data)} bytes do not match their checksum")
+            intact.append(_unpack(data))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            damaged.append(f"{entry['file']}: {error}")
+    if not intact:
+        raise CheckpointError(
+            f"no checkpoint in {directory} is intact ({'; '.join(damaged) or 'no files'}). The results files beside "
+            "it are not affected. Restore the checkpoint from a copy, or start again with another --out.",
+            damaged=damaged,
+        )
+    if damaged:
+        warnings.warn(
+            f"checkpoint damaged ({'; '.join(damaged)}): continuing from the other generation, "
+            f"sweep {intact[0].meta.get('sweep')}.",
+            stacklevel=2,
+        )
+    return max(intact, key=lambda checkpoint: checkpoint.meta["serial"])
+
+
+def _pack(checkpoint: Checkpoint) -> bytes:
+    meta = np.frombuffer(json.dumps(checkpoint.meta, sort_keys=True).encode(), dtype=np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{_META: meta}, **checkpoint.arrays)
+    return buffer.getvalue()
+
+
+def _unpack(data: bytes) -> Checkpoint:
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    meta = json.loads(arrays.pop(_META).tobytes().decode())
+    return Checkpoint(arrays, meta)
+
+
+def _read_manifest(directory: Path) -> list[dict[str, Any]] | None:
+    try:
+        entries = json.loads((directory / MANIFEST).read_bytes())["generations"]
+        assert all({"file", "serial", "sha256"} <= entry.keys() and entry["file"] in GENERATIONS for entry in entries)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError):
+        return None
+    return entries

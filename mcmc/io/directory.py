@@ -1,0 +1,193 @@
+"""The run directory: what lies where, who is writing to it, and whether it belongs to this configuration.
+
+run.json            configuration, its hash, versions, commit, machine; written once
+burn_in.json        ladder and step sizes of every adaptation round, the barrier; written when burn-in ends
+segments/           write-once results, `segment.py`
+checkpoint/         the state to resume from, `checkpoint.py`
+log.jsonl           one line an attempt: when, where, how it ended; for people, never read back as results
+lock                process and host of the writer, while there is one
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mcmc._version import __version__
+from mcmc.config import RunConfig, config_differences
+from mcmc.errors import RunDirectoryError
+from mcmc.io.atomic import storage_error, write_bytes_atomically
+from mcmc.io.segment import segment_name
+
+RUN_FILE = "run.json"
+BURN_IN_FILE = "burn_in.json"
+
+
+class RunDirectory:
+    """Paths and rules of one run directory.
+
+    Attributes:
+        path: the directory.
+    """
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self.checkpoints = self.path / "checkpoint"
+        self.segments = self.path / "segments"
+
+    def exists(self) -> bool:
+        """True if a run was ever started here."""
+        return (self.path / RUN_FILE).exists()
+
+    def segment(self, index: int) -> Path:
+        """Path of results file number `index`."""
+        return self.segments / segment_name(index)
+
+    def segment_paths(self) -> list[Path]:
+        """The results files that are there, in order."""
+        return sorted(self.segments.glob("segment-*.h5"))
+
+    def open_for(self, config: RunConfig, facts: dict[str, Any]) -> None:
+        """Create the directory, or check that it belongs to a configuration with the same physics.
+
+        Raises:
+            RunDirectoryError: it holds a run of another configuration (the differences are listed) or foreign files.
+        """
+        if self.exists():
+            found = self.read_json(RUN_FILE)
+            if found.get("physics_hash") != config.physics_hash():
+                lines = config_differences(found.get("physics", {}), config.physics())
+                raise RunDirectoryError(
+                    f"{self.path} holds a run of another configuration (theirs -> yours):\n  "
+                    + "\n  ".join(lines or ["only the version of the format differs"])
+                    + "\nGive another --out, or the configuration that it was started with.",
+                    differences=lines,
+                )
+            return
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RunDirectoryError(
+                f"{self.path} exists and is not a run directory (no {RUN_FILE} in it). Give another --out."
+            )
+        try:
+            for directory in (self.path, self.checkpoints, self.segments):
+                directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(self.path, error) from error
+        self.write_json(
+            RUN_FILE,
+            {
+                "physics_hash": config.physics_hash(),
+                "physics": config.physics(),
+                "config": config.model_dump(mode="json"),
+                "version": __version__,
+                "commit": _git_commit(),
+                "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                **facts,
+            },
+        )
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """One of the JSON files of the directory.
+
+        Raises:
+            RunDirectoryError: missing or damaged.
+        """
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunDirectoryError(
+                f"{self.path} is not a run directory: there is no {name} in it. "
+                "Start a run with `mlp-gibbs run CONFIG.toml --out DIR`."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(f"{path} is damaged ({error}). Restore it from a copy.") from None
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write one of the JSON files, whole or not at all."""
+        write_bytes_atomically(self.path / name, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+
+    def log(self, event: str, **facts: Any) -> None:
+        """Append a line for people; a full disk does not stop the run for it."""
+        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, "host": socket.gethostname(), **facts}
+        try:
+            with open(self.path / "log.jsonl", "a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            print(f"mlp-gibbs: log.jsonl not written: {error.strerror}", file=sys.stderr)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory for writing.
+
+        Raises:
+            RunDirectoryError: another process holds it; a lock left by a dead process of this host is taken over.
+        """
+        lock = self.path / "lock"
+        me = {"pid": os.getpid(), "host": socket.gethostname()}
+        while True:
+            try:
+                descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+                break
+            except FileExistsError:
+                holder = _read_lock(lock)
+                if holder is not None and not _is_dead(holder):
+                    raise RunDirectoryError(
+                        f"{self.path} is being written by process {holder['pid']} on {holder['host']}. Wait for it, "
+                        f"or, if you are sure that it has ended, remove {lock}.",
+                        **holder,
+                    ) from None
+                lock.unlink(missing_ok=True)
+            except OSError as error:
+                raise storage_error(lock, error) from error
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(me, file)
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _read_lock(lock: Path) -> dict[str, Any] | None:
+    """Who holds the lock; None if it vanished or was never completed by a writer that has since died."""
+    for _ in range(10):
+        try:
+            holder = json.loads(lock.read_text())
+            return holder if {"pid", "host"} <= holder.keys() else None
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            time.sleep(0.05)  # its writer may be between creating and filling it
+    return None
+
+
+def _is_dead(holder: dict[str, Any]) -> bool:
+    if holder["host"] != socket.gethostname():
+        return False
+    try:
+        os.kill(int(holder["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, ValueError):
+        return False
+    return int(holder["pid"]) == os.getpid()
+
+
+def _git_commit() -> str | None:
+    """Commit of the source tree that this package runs from, with + if it was changed; None outside a checkout."""
+    root = Path(__file__).resolve().parents[2]
+    try:
+        if not (root / ".git").exists():
+            return None
+        run = ["git", "-C", str(root)]
+        commit = subprocess.run([*run, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
+        dirty = subprocess.run([*run, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=5)
+        return commit.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,115 @@
+"""Write-once results files: one HDF5 segment for a fixed range of production sweeps.
+
+A segment holds no times, host names or process numbers, so the same run writes the same bytes whenever and however
+often it is interrupted; those facts are in `run.json` and `log.jsonl` beside it.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mcmc._version import __version__
+from mcmc.errors import SegmentError
+from mcmc.io.atomic import write_atomically
+from mcmc.io.schema import DATASETS, H5MD_VERSION, SCALES, SCHEMA, SCHEMA_VERSION, TIME_SERIES
+
+# libver: the default marks files in a way that HDF5 1.10 cannot promise to read; 'latest' refuses to open after a kill
+LIBVER = ("v108", "v114")
+
+
+def segment_name(index: int) -> str:
+    """File name of segment number `index`."""
+    return f"segment-{index:06d}.h5"
+
+
+def write_segment(
+    path: FilePath, arrays: Mapping[str, np.ndarray], scales: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
+) -> None:
+    """Write a complete segment under its final name, or nothing.
+
+    Args:
+        arrays:     the datasets, by their path in `schema.DATASETS`; those of size zero are left out.
+        scales:     the coordinate of every axis that occurs.
+        attributes: of the root group: `index`, `first_sweep`, `n_sweeps`, `config` (a dictionary), `physics_hash`.
+    """
+
+    def write(part: FilePath) -> None:
+        with h5py.File(part, "w", libver=LIBVER) as file:
+            _write_head(file, attributes)
+            for axis, values in scales.items():
+                scale = file.create_dataset(axis, data=values)
+                scale.make_scale(axis)
+                scale.attrs["meaning"] = SCALES[axis]
+            for name, array in arrays.items():
+                _write_dataset(file, name, array)
+            file.attrs["complete"] = 1
+
+    write_atomically(path, write)
+
+
+def read_segment(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
+    """(arrays, scales, attributes) of a segment, every chunk checked against its checksum.
+
+    Raises:
+        SegmentError: the file is missing, truncated, altered, of another program or of a newer schema.
+    """
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            attributes = dict(file.attrs)
+            _check_head(path, attributes)
+            arrays = {name: file[name][()] for name in DATASETS if name in file}
+            scales = {axis: file[axis][()] for axis in SCALES if axis in file}
+    except (OSError, KeyError, RuntimeError) as error:
+        reason = "it is missing" if not path.exists() else str(error).split("\n")[0]
+        raise SegmentError(
+            f"cannot read the results file {path} ({path.stat().st_size if path.exists() else 0} bytes): {reason}. "
+            "Segments are written once and never changed, so this one was truncated or altered afterwards. Restore it "
+            "from a copy, or move it away and run the same command again in a new directory.",
+            path=str(path),
+        ) from error
+    return arrays, scales, attributes
+
+
+def _write_head(file: h5py.File, attributes: Mapping[str, Any]) -> None:
+    file.attrs["schema"] = SCHEMA
+    file.attrs["schema_version"] = SCHEMA_VERSION
+    for key, value in attributes.items():
+        file.attrs[key] = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+    h5md = file.create_group("h5md")
+    h5md.attrs["version"] = np.array(H5MD_VERSION, dtype=np.int32)
+    h5md.create_group("author").attrs["name"] = "unknown"
+    creator = h5md.create_group("creator")
+    creator.attrs["name"], creator.attrs["version"] = "mlp-gibbs", __version__
+
+
+def _write_dataset(file: h5py.File, name: str, array: np.ndarray) -> None:
+    spec = DATASETS[name]
+    assert array.ndim == len(spec.axes), f"{name} has shape {array.shape} for axes {spec.axes}"
+    if array.size == 0:
+        return
+    options = {"chunks": True, "fletcher32": True} if array.ndim else {}
+    dataset = file.create_dataset(name, data=array.astype(spec.dtype, copy=False), **options)
+    dataset.attrs["meaning"] = spec.meaning
+    for axis, label in enumerate(spec.axes):
+        if label in file:
+            dataset.dims[axis].attach_scale(file[label])
+        dataset.dims[axis].label = label
+    if name in TIME_SERIES:  # H5MD: a time series is a group {step, value}; the steps are the draw axis
+        dataset.parent["step"] = file["draw"]
+
+
+def _check_head(path: FilePath, attributes: Mapping[str, Any]) -> None:
+    schema, version = attributes.get("schema"), attributes.get("schema_version", 0)
+    if schema != SCHEMA:
+        raise SegmentError(f"{path} is not a results file of mlp-gibbs: schema {schema!r}, expected {SCHEMA!r}.")
+    if version > SCHEMA_VERSION:
+        raise SegmentError(
+            f"{path} has schema version {version}, this mlp-gibbs ({__version__}) reads up to {SCHEMA_VERSION}. "
+            "Use the newer version that wrote it."
+        )
+    if attributes.get("complete") != 1:
+        raise SegmentError(f"{path} was never finished; move it away and run the same command again.")

@@ -1,0 +1,99 @@
+"""The kernel contract: `init` and `step(streams, system, state, beta, params, step) -> (state, info)`.
+
+State is what the next step needs, info what a diagnostic wants, and tuning is an object of its own (`tuning.py`).
+Every kernel leaves exp(-beta H) times the reference measure of the manifold invariant, chain by chain.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from mcmc.rng import Purpose, Streams
+from mcmc.systems.base import System
+
+
+@dataclass(frozen=True)
+class ChainState:
+    """All chains of all networks; exchange never touches it, since temperatures move and positions stay.
+
+    Attributes:
+        x:        (D, C, n0) positions.
+        energy:   (D, C) float64, H(x), extensive and untempered: still right after an exchange.
+        grad:     (D, C, n0) dH/dx in the ambient space, or None for kernels without forces.
+        momentum: (D, C, n0) tangent at x, or None for kernels that refresh it fully.
+    """
+
+    x: Tensor
+    energy: Tensor
+    grad: Tensor | None = None
+    momentum: Tensor | None = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The fields that are there, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """What one step did; all (D, C).
+
+    Attributes:
+        acceptance:   float64, Metropolis acceptance probability.
+        is_accepted:  bool.
+        energy_error: float64, -log of the Metropolis ratio: the change of the total energy along the proposal.
+        is_nonfinite: bool, the proposal had a NaN or infinite energy. Never a quiet rejection: the run stops on it.
+    """
+
+    acceptance: Tensor
+    is_accepted: Tensor
+    energy_error: Tensor
+    is_nonfinite: Tensor
+
+
+@dataclass(frozen=True)
+class StepParams:
+    """What tuning decides, gathered for the temperature that each chain has now.
+
+    Attributes:
+        step_size:     (D, C), in the dtype of the positions.
+        n_leapfrog:    leapfrog steps of a trajectory, one number or (D, C) int64.
+        redraw_at_zero: some chain has beta = 0 exactly; its position is then drawn afresh from the reference measure.
+    """
+
+    step_size: Tensor
+    n_leapfrog: int | Tensor = 1
+    redraw_at_zero: bool = False
+
+
+class Kernel(Protocol):
+    """One way to move. Frozen; its fields are numbers that no adaptation changes."""
+
+    name: str
+    target_acceptance: float
+    n_gradients_per_step: int
+
+    def init(self, streams: Streams, system: System, x: Tensor) -> ChainState:
+        """State at the positions given."""
+        ...
+
+    def step(
+        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int
+    ) -> tuple[ChainState, StepInfo]:
+        """One transition of every chain; beta is (D, C) float64, step numbers the noise."""
+        ...
+
+
+def initial_positions(streams: Streams, system: System) -> Tensor:
+    """Independent draws from the reference measure, one a chain: (D, C, n0)."""
+    x = system.manifold.random_point(streams.normal(Purpose.INITIAL, 0, system.n_sites, system.dtype))
+    if x is None:
+        raise ValueError("the manifold has no normalisable reference measure: start from positions of your own")
+    return x
+
+
+def redraw_where_beta_is_zero(streams: Streams, system: System, x: Tensor, beta: Tensor, step: int) -> Tensor:
+    """x with the chains at beta = 0 replaced by iid draws: the exact, and the fastest, kernel there."""
+    fresh = system.manifold.random_point(streams.normal(Purpose.REDRAW, step, system.n_sites, system.dtype))
+    return x if fresh is None else torch.where((beta == 0).unsqueeze(-1), fresh, x)

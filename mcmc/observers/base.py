@@ -1,0 +1,79 @@
+"""The observer contract: observe / merge / reset / result, with everything that it knows in one dictionary of tensors.
+
+Observers see temperatures, never slots: the sweep puts every array in temperature order first. Their tensors live on
+the device of the chains, and nothing waits for the host before a segment is written.
+"""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from mcmc.systems.base import Overlaps
+
+
+class Measurement(NamedTuple):
+    """The state of all chains after one sweep, in temperature order.
+
+    Attributes:
+        beta:     (K,) float64.
+        energy:   (D, K, R) float64, extensive H.
+        n_sites:  N_0.
+        overlaps: of the real replicas; None in a run without overlaps.
+    """
+
+    beta: Tensor
+    energy: Tensor
+    n_sites: int
+    overlaps: Overlaps | None
+
+
+class StepStatistics(NamedTuple):
+    """What the kernel steps of one sweep did, in temperature order, summed over the steps: (D, K, R) float64.
+
+    Attributes:
+        acceptance, energy_error, energy_error_square, exp_minus_energy_error: sums over the steps.
+        n_steps: how many.
+    """
+
+    acceptance: Tensor
+    energy_error: Tensor
+    energy_error_square: Tensor
+    exp_minus_energy_error: Tensor
+    n_steps: int
+
+
+class Observer(Protocol):
+    """Accumulates one thing over a segment."""
+
+    tensors: dict[str, Tensor]
+
+    def observe(self, measurement: Measurement) -> None:
+        """Take in one measured sweep."""
+        ...
+
+    def merge(self, other: "Observer") -> None:
+        """Take in what another observer of the same kind saw after this one."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything: a new segment begins."""
+        ...
+
+    def result(self) -> dict[str, np.ndarray]:
+        """Datasets of the segment, by their path in `io.schema`."""
+        ...
+
+
+class SumObserver:
+    """Base of observers whose tensors are sums over draws: they merge by addition and reset to zero."""
+
+    tensors: dict[str, Tensor]
+
+    def merge(self, other: Observer) -> None:
+        for name, tensor in self.tensors.items():
+            tensor += other.tensors[name]
+
+    def reset(self) -> None:
+        for tensor in self.tensors.values():
+            tensor.zero_()

@@ -1,0 +1,53 @@
+"""Time series of the energy density, the overlaps and the self-overlaps: every draw of every chain is kept."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mcmc.io.schema import Key
+from mcmc.observers.base import Measurement, Observer
+
+
+class Series:
+    """Collects the draws of a segment.
+
+    Attributes:
+        tensors: `energy` (capacity, D, K, R) float64; `overlap` (capacity, D, K, P, L+1) and `self_overlap`
+            (capacity, D, K, R, L+1) float32, if overlaps are measured; `n` (1,) int64 on the CPU, draws so far.
+    """
+
+    def __init__(self, capacity: int, shape: tuple[int, int, int], n_layers: int | None, device: torch.device):
+        """Room for `capacity` draws of shape (D, K, R); n_layers is L+1, or None without overlaps."""
+        n_replicas = shape[2]
+        n_pairs = n_replicas * (n_replicas - 1) // 2
+        self.tensors: dict[str, Tensor] = {
+            "n": torch.zeros(1, dtype=torch.int64),
+            "energy": torch.zeros((capacity, *shape), dtype=torch.float64, device=device),
+        }
+        if n_layers is not None:
+            between, within = (capacity, *shape[:2], n_pairs, n_layers), (capacity, *shape, n_layers)
+            self.tensors["overlap"] = torch.zeros(between, dtype=torch.float32, device=device)
+            self.tensors["self_overlap"] = torch.zeros(within, dtype=torch.float32, device=device)
+
+    def observe(self, measurement: Measurement) -> None:
+        n = int(self.tensors["n"])
+        self.tensors["energy"][n] = measurement.energy / measurement.n_sites
+        if measurement.overlaps is not None:
+            self.tensors["overlap"][n] = measurement.overlaps.between
+            self.tensors["self_overlap"][n] = measurement.overlaps.within
+        self.tensors["n"] += 1
+
+    def merge(self, other: Observer) -> None:
+        n, more = int(self.tensors["n"]), int(other.tensors["n"])
+        for name, tensor in self.tensors.items():
+            if name != "n":
+                self.tensors[name] = torch.cat([tensor[:n], other.tensors[name][:more]])
+        self.tensors["n"] += more
+
+    def reset(self) -> None:
+        self.tensors["n"].zero_()
+
+    def result(self) -> dict[str, np.ndarray]:
+        n = int(self.tensors["n"])
+        paths = {"energy": Key.ENERGY, "overlap": Key.OVERLAP, "self_overlap": Key.SELF_OVERLAP}
+        return {path: self.tensors[name][:n].cpu().numpy() for name, path in paths.items() if name in self.tensors}

@@ -1,0 +1,212 @@
+"""The loop of a run: burn in, produce, checkpoint, leave politely on a signal, resume as if nothing had happened."""
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mcmc import native
+from mcmc.config import RunConfig
+from mcmc.errors import ConfigError, RunDirectoryError, SegmentError
+from mcmc.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from mcmc.io.directory import BURN_IN_FILE, RunDirectory
+from mcmc.io.segment import read_segment
+from mcmc.run.adaptation import learn_from_sweep
+from mcmc.run.build import available_memory_bytes, memory_bytes, resolve_device
+from mcmc.run.production import Production
+from mcmc.run.progress import Progress
+from mcmc.run.rounds import burn_in_rounds
+from mcmc.run.simulation import Simulation
+
+EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: a checkpoint was written, run the same command again
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How an attempt ended.
+
+    Attributes:
+        is_complete: False if a signal stopped it; the same command resumes.
+        sweep, n_total: sweeps done and wanted, burn-in included.
+        seconds:     of this attempt.
+        signal_name: the signal that stopped it.
+    """
+
+    directory: str
+    is_complete: bool
+    sweep: int
+    n_total: int
+    seconds: float
+    signal_name: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 when complete, 75 when interrupted."""
+        return 0 if self.is_complete else EXIT_INTERRUPTED
+
+
+def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOutcome:
+    """Start the run in the directory, or resume it from its last checkpoint, until it is complete or a signal comes.
+
+    A resumed run ends with the same bytes in its segments as an uninterrupted one on the same machine.
+
+    Raises:
+        DeviceError, ConfigError: before anything is written.
+        RunDirectoryError, CheckpointError, SegmentError: the directory is not what was left there.
+        NonFiniteEnergyError, StorageError: the last checkpoint is intact.
+    """
+    device = resolve_device(config.run.device)
+    refuse_if_too_large(config, device)
+    run_directory = RunDirectory(directory)
+    run_directory.open_for(config, _facts(device))
+    with run_directory.locked(), _signals() as caught:
+        run_directory.log("start", device=str(device))
+        outcome = _Driver(config, run_directory, device, is_quiet).go(caught)
+        run_directory.log(
+            "complete" if outcome.is_complete else f"stopped by {outcome.signal_name}", sweep=outcome.sweep
+        )
+        return outcome
+
+
+def refuse_if_too_large(config: RunConfig, device: torch.device) -> None:
+    """Raise a ConfigError, with a number of networks that would fit, if the run exceeds the free memory."""
+    needed, free = sum(memory_bytes(config).values()), available_memory_bytes(device)
+    if needed > free:
+        fits = int(config.model.n_networks * free / needed)
+        raise ConfigError(
+            f"this run needs about {needed / 2**30:.1f} GiB and {device} has {free / 2**30:.1f} GiB free. "
+            f"About {fits} networks would fit at these sizes; or set run.block_networks, a smaller "
+            "output.segment_sweeps, or a larger run.measure_every.",
+            needed_bytes=needed,
+            free_bytes=free,
+        )
+
+
+class _Driver:
+    def __init__(self, config: RunConfig, directory: RunDirectory, device: torch.device, is_quiet: bool):
+        self.config, self.directory = config, directory
+        self.rounds = burn_in_rounds(config.run.n_burn_in)
+        self.total = config.run.n_burn_in + config.run.n_sweeps
+        checkpoint = load_checkpoint(directory.checkpoints)
+        self._check_segments(checkpoint)
+        self.simulation = Simulation.start(config, device)
+        self.production = Production(config, self.simulation)
+        if checkpoint is not None:
+            self.simulation.load_arrays(checkpoint.arrays, checkpoint.meta)
+            self.production.load_arrays(checkpoint.arrays, checkpoint.meta)
+        self.progress = Progress(self.total, self.simulation.sweep, is_quiet=is_quiet)
+        self.is_resumed = checkpoint is not None
+
+    def go(self, caught: list[int]) -> RunOutcome:
+        started = saved = time.monotonic()
+        if self.is_resumed:
+            self.progress.note(f"resuming {self.directory.path} at sweep {self.simulation.sweep} of {self.total}")
+        try:
+            while self.simulation.sweep < self.total and not caught:
+                is_milestone = self._one_sweep()
+                if is_milestone or time.monotonic() - saved > self.config.run.checkpoint_every_s:
+                    self._save()
+                    saved = time.monotonic()
+            if caught:
+                self._save()
+            self.progress.update(self.simulation, self._phase(), force=True)
+        finally:
+            self.progress.close()
+        return RunOutcome(
+            str(self.directory.path),
+            self.simulation.sweep >= self.total,
+            self.simulation.sweep,
+            self.total,
+            time.monotonic() - started,
+            signal.Signals(caught[0]).name if caught else None,
+        )
+
+    def _one_sweep(self) -> bool:
+        """Advance; True when a checkpoint belongs here: burn-in or a segment has ended."""
+        sweep, n_burn_in = self.simulation.sweep, self.config.run.n_burn_in
+        statistics = self.simulation.advance()
+        is_milestone = False
+        if sweep < n_burn_in:
+            burn_in_round = next(r for r in self.rounds if sweep < r.stop)
+            learn_from_sweep(self.simulation, statistics, burn_in_round, sweep)
+            if sweep + 1 == n_burn_in:
+                self.directory.write_json(BURN_IN_FILE, {"rounds": self.simulation.ladder_history})
+                self.production.begin()
+                is_milestone = True
+        elif self.production.after_sweep():
+            self.simulation.raise_if_nonfinite()
+            self.production.write_segment(self.directory)
+            is_milestone = True
+        self.progress.update(self.simulation, self._phase())
+        return is_milestone
+
+    def _phase(self) -> str:
+        return "burn-in" if self.simulation.sweep < self.config.run.n_burn_in else "production"
+
+    def _save(self) -> None:
+        self.simulation.raise_if_nonfinite()
+        arrays, facts = self.simulation.to_arrays()
+        more_arrays, more_facts = self.production.to_arrays()
+        save_checkpoint(self.directory.checkpoints, Checkpoint(arrays | more_arrays, facts | more_facts))
+
+    def _check_segments(self, checkpoint: Checkpoint | None) -> None:
+        """The segments that the checkpoint counts on must be there and whole; without one there must be none."""
+        if checkpoint is None:
+            if self.directory.segment_paths():
+                raise RunDirectoryError(
+                    f"{self.directory.path} has results but no checkpoint, so it cannot be continued without "
+                    "overwriting them. Restore its checkpoint folder, or give another --out."
+                )
+            return
+        n_done = checkpoint.meta["n_done"]
+        n_complete = (
+            self.config.n_segments if n_done == self.config.run.n_sweeps else n_done // self.config.segment_sweeps
+        )
+        for index in range(n_complete):
+            _, _, attributes = read_segment(self.directory.segment(index))
+            if attributes["physics_hash"] != self.config.physics_hash():
+                raise SegmentError(
+                    f"{self.directory.segment(index)} is of another configuration than run.json beside it. "
+                    "Move it away and restore the right file from a copy."
+                )
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Note SIGTERM, SIGINT and SIGUSR1 in a list instead of dying of them; a second SIGINT is obeyed at once."""
+    caught: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        if caught and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    try:
+        before = {number: signal.signal(number, note) for number in SIGNALS}
+    except ValueError:  # not the main thread: signals are not ours to handle
+        yield caught
+        return
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _facts(device: torch.device) -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(),
+        "torch": torch.__version__,
+        "device": str(device),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "n_threads": torch.get_num_threads(),
+        "exchange_backend": native.BACKEND,
+        "extension": native.description(),
+    }

@@ -1,0 +1,125 @@
+"""The frozen part of a run: what is observed, and how it is cut into segments."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from mcmc.config import RunConfig
+from mcmc.exchange.state import reset_statistics
+from mcmc.io.directory import RunDirectory
+from mcmc.io.schema import Key
+from mcmc.io.segment import write_segment
+from mcmc.observers.base import Observer
+from mcmc.observers.histogram import OverlapHistogram
+from mcmc.observers.identity import IdentityA
+from mcmc.observers.series import Series
+from mcmc.run.simulation import Simulation
+
+
+class Production:
+    """The observers of a run, and the segment that they are filling.
+
+    Attributes:
+        n_done: production sweeps done.
+    """
+
+    def __init__(self, config: RunConfig, simulation: Simulation):
+        self.config, self.simulation = config, simulation
+        self.n_done = 0
+        device, ranges = simulation.system.device, simulation.system.overlap_ranges()
+        n_networks, n_temperatures, _ = simulation.shape
+        capacity = config.segment_sweeps // config.run.measure_every
+        n_layers = len(ranges) if config.output.overlaps else None
+        self.observers: dict[str, Observer] = {"series": Series(capacity, simulation.shape, n_layers, device)}
+        if config.output.overlaps:
+            self.observers["histogram"] = OverlapHistogram(
+                n_networks, n_temperatures, ranges, config.output.n_bins, device
+            )
+            self.observers["identity_a"] = IdentityA(n_networks, n_temperatures, device)
+
+    def begin(self) -> None:
+        """Forget what burn-in counted; permutations and walkers' directions stay."""
+        reset_statistics(self.simulation.exchange)
+        self.simulation.diagnostics.reset()
+
+    def after_sweep(self) -> bool:
+        """Observe the sweep that was just done; True if it completed a segment."""
+        self.n_done += 1
+        if self.n_done % self.config.run.measure_every == 0:
+            measurement = self.simulation.measure()
+            for observer in self.observers.values():
+                observer.observe(measurement)
+        return self.n_done % self.config.segment_sweeps == 0 or self.n_done == self.config.run.n_sweeps
+
+    def write_segment(self, directory: RunDirectory) -> None:
+        """Write the segment that the last sweep completed, and begin the next."""
+        index = (self.n_done - 1) // self.config.segment_sweeps
+        first = index * self.config.segment_sweeps
+        write_segment(
+            directory.segment(index),
+            self._arrays(),
+            self._scales(first),
+            {
+                "index": index,
+                "first_sweep": first + 1,
+                "n_sweeps": self.n_done - first,
+                "config": self.config.physics(),
+                "physics_hash": self.config.physics_hash(),
+            },
+        )
+        for observer in self.observers.values():
+            observer.reset()
+        self.begin()
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The unfinished segment, for a checkpoint."""
+        arrays = {}
+        for name, observer in self.observers.items():
+            arrays |= {f"observers/{name}/{key}": tensor.cpu().numpy() for key, tensor in observer.tensors.items()}
+        return arrays, {"n_done": self.n_done}
+
+    def load_arrays(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
+        """Take over what `to_arrays` gave."""
+        self.n_done = facts["n_done"]
+        for name, observer in self.observers.items():
+            for key, tensor in observer.tensors.items():
+                tensor.copy_(torch.from_numpy(arrays[f"observers/{name}/{key}"]))
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        simulation, exchange = self.simulation, self.simulation.exchange
+        arrays: dict[str, np.ndarray] = {
+            Key.BETA: np.asarray(simulation.ladder.betas),
+            Key.STEP_SIZE: simulation.tuner.step_size.cpu().numpy(),
+            Key.N_LEAPFROG: np.array(simulation.n_leapfrog),
+            Key.SWAP_ACCEPTANCE_SUM: exchange.accept_sum.cpu().numpy(),
+            Key.SWAP_COUNT: exchange.swap_count.cpu().numpy(),
+            Key.SWAP_ATTEMPTS: np.asarray(exchange.n_attempts),
+            Key.ROUND_TRIPS: exchange.round_trips.cpu().numpy(),
+        }
+        for observer in (*self.observers.values(), simulation.diagnostics):
+            arrays |= observer.result()
+        return arrays
+
+    def _scales(self, first: int) -> dict[str, np.ndarray]:
+        _, n_temperatures, n_replicas = self.simulation.shape
+        every = self.config.run.measure_every
+        n_layers = len(self.simulation.system.overlap_ranges())
+        n_bins = self.config.output.n_bins
+        lengths = {
+            "neighbour": n_temperatures - 1,
+            "replica": n_replicas,
+            "slot": n_temperatures,
+            "pair": n_replicas * (n_replicas - 1) // 2,
+            "layer": n_layers,
+            "bin": n_bins + 2,
+            "edge": n_bins + 1,
+        }
+        scales = {
+            "draw": np.arange(first - first % every + every, self.n_done + 1, every),
+            "network": self.simulation.system.network_ids.cpu().numpy(),
+            "temperature": np.asarray(self.simulation.ladder.betas),
+            "moment": np.arange(1, 5),
+            **{name: np.arange(length) for name, length in lengths.items()},
+        }
+        return {name: values for name, values in scales.items() if len(values)}

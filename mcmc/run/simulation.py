@@ -1,0 +1,215 @@
+"""The whole state of a run in memory, one sweep of it, and its conversion to and from a checkpoint."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mcmc.config import RunConfig
+from mcmc.errors import NonFiniteEnergyError
+from mcmc.exchange import ops
+from mcmc.exchange.ladder import BetaLadder
+from mcmc.exchange.state import (
+    ExchangeState,
+    beta_of_slot,
+    from_state_dict,
+    initial_exchange_state,
+    state_dict,
+    to_temperature_order,
+)
+from mcmc.kernels.base import ChainState, Kernel, StepInfo, StepParams, initial_positions
+from mcmc.kernels.registry import leapfrog_steps, make_kernel, max_step_size
+from mcmc.kernels.tuning import StepSizeTuner
+from mcmc.observers.acceptance import StepDiagnostics
+from mcmc.observers.base import Measurement, StepStatistics
+from mcmc.rng import Purpose, Streams
+from mcmc.run.build import Block, build_blocks, build_system, initial_ladder
+from mcmc.systems.base import System
+
+CUDA_CHECK_EVERY = 32  # sweeps between looks at the non-finite flag: each look waits for the device
+
+
+@dataclass
+class Simulation:
+    """Everything that a sweep reads or writes; observers of the production are the driver's.
+
+    Attributes:
+        sweep:       sweeps done, burn-in included; it numbers the noise, so it never goes back.
+        first_bad_step: (D, C) int64, first kernel step with a non-finite energy, -1 if none.
+    """
+
+    config: RunConfig
+    system: System
+    blocks: list[Block]
+    kernel: Kernel
+    ladder: BetaLadder
+    tuner: StepSizeTuner
+    n_leapfrog: list[int]
+    chains: list[ChainState]
+    exchange: ExchangeState
+    sweep: int = 0
+    ladder_history: list[dict[str, Any]] = field(default_factory=list)
+    diagnostics: StepDiagnostics = field(init=False)
+    first_bad_step: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.diagnostics = StepDiagnostics(self.shape, self.system.device)
+        n_networks, n_temperatures, n_replicas = self.shape
+        self.first_bad_step = torch.full(
+            (n_networks, n_temperatures * n_replicas), -1, dtype=torch.int64, device=self.system.device
+        )
+        self._swap_streams = Streams(
+            self.config.run.seed, self.system.network_ids, torch.arange(n_replicas, device=self.system.device)
+        )
+
+    @classmethod
+    def start(cls, config: RunConfig, device: torch.device) -> "Simulation":
+        """A run at sweep 0: networks drawn, every chain at an independent uniform point."""
+        system = build_system(config, device)
+        blocks = build_blocks(config, system)
+        kernel, ladder = make_kernel(config.sampler), initial_ladder(config)
+        tempering = config.tempering
+        n_leapfrog = leapfrog_steps(config.sampler, tempering.n_temperatures)
+        log_max = torch.log(torch.tensor([max_step_size(n) for n in n_leapfrog], dtype=torch.float64, device=device))
+        given = config.sampler.step_size
+        log_step = log_max - 1 if given is None else torch.full_like(log_max, given).log()
+        chains = [kernel.init(b.streams, b.system, initial_positions(b.streams, b.system)) for b in blocks]
+        shape = (config.model.n_networks, tempering.n_temperatures, tempering.n_replicas)
+        return cls(
+            config,
+            system,
+            blocks,
+            kernel,
+            ladder,
+            StepSizeTuner(log_step, torch.maximum(log_max, log_step), kernel.target_acceptance),
+            n_leapfrog,
+            chains,
+            initial_exchange_state(*shape, device=device),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(D, K, R)."""
+        tempering = self.config.tempering
+        return self.config.model.n_networks, tempering.n_temperatures, tempering.n_replicas
+
+    def energy_by_slot(self) -> Tensor:
+        """(D, K, R) float64, by slot."""
+        return torch.cat([chains.energy for chains in self.chains]).view(self.shape)
+
+    def advance(self) -> StepStatistics:
+        """One sweep: explore, exchange; the step diagnostics take it in."""
+        statistics = self._explore()
+        self.diagnostics.observe(statistics)
+        if self.config.tempering.exchange and self.shape[1] > 1:
+            self._exchange()
+        self.sweep += 1
+        if self.system.device.type != "cuda" or self.sweep % CUDA_CHECK_EVERY == 0:
+            self.raise_if_nonfinite()
+        return statistics
+
+    def measure(self) -> Measurement:
+        """The present state in temperature order, with overlaps if the run measures them."""
+        energy = to_temperature_order(self.energy_by_slot(), self.exchange)
+        overlaps = None
+        if self.config.output.overlaps:
+            parts = []
+            for block, chains in zip(self.blocks, self.chains, strict=True):
+                x = chains.x.view(block.stop - block.start, *self.shape[1:], -1)
+                permutation = self.exchange.slot_of_temp[block.start : block.stop]
+                parts.append(block.system.overlaps(torch.take_along_dim(x, permutation.unsqueeze(-1), dim=1)))
+            overlaps = type(parts[0])(*(torch.cat(arrays) for arrays in zip(*parts, strict=True)))
+        return Measurement(self.ladder.tensor(self.system.device), energy, self.system.n_sites, overlaps)
+
+    def raise_if_nonfinite(self) -> None:
+        """Stop on a NaN or infinite energy, with its network, chain, step and beta."""
+        bad = torch.nonzero(self.first_bad_step >= 0)
+        if len(bad) == 0:
+            return
+        place, chain = (int(i) for i in bad[0])
+        step = int(self.first_bad_step[place, chain])
+        slot, replica = divmod(chain, self.shape[2])
+        beta = self.ladder.betas[int(self.exchange.temp_of_slot[place, slot, replica])]
+        network = int(self.system.network_ids[place])
+        raise NonFiniteEnergyError(
+            f"energy is NaN or infinite: network {network}, chain {chain} (slot {slot}, replica {replica}), "
+            f"kernel step {step}, beta = {beta:.6g} ({len(bad)} chains in all). The last checkpoint is intact. "
+            "Weights that overflow (a large sigma_w with an unbounded activation) are the usual cause; "
+            'try run.dtype = "float64" or a smaller sigma_w.',
+            network=network,
+            chain=chain,
+            step=step,
+            beta=beta,
+        )
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """(arrays, facts) from which `load_arrays` restores this state bit for bit."""
+        arrays = {}
+        names = self.chains[0].tensors()
+        for name in names:
+            arrays[f"chains/{name}"] = torch.cat([c.tensors()[name] for c in self.chains]).cpu().numpy()
+        arrays |= {f"exchange/{name}": value for name, value in state_dict(self.exchange).items()}
+        arrays |= {f"diagnostics/{name}": t.cpu().numpy() for name, t in self.diagnostics.tensors.items()}
+        arrays |= {f"tuner/{name}": value for name, value in self.tuner.to_arrays().items()}
+        arrays["betas"] = np.asarray(self.ladder.betas)
+        return arrays, {"sweep": self.sweep, "ladder_history": self.ladder_history}
+
+    def load_arrays(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
+        """Take over a state that `to_arrays` gave."""
+        device = self.system.device
+        fields = {
+            name.removeprefix("chains/"): torch.from_numpy(value).to(device)
+            for name, value in arrays.items()
+            if name.startswith("chains/")
+        }
+        self.chains = [ChainState(**{n: t[b.start : b.stop] for n, t in fields.items()}) for b in self.blocks]
+        self.exchange = from_state_dict(_strip(arrays, "exchange/"), device=device)
+        for name, tensor in self.diagnostics.tensors.items():
+            tensor.copy_(torch.from_numpy(arrays[f"diagnostics/{name}"]))
+        self.tuner.load_arrays(_strip(arrays, "tuner/"))
+        self.ladder = BetaLadder(arrays["betas"])
+        self.sweep, self.ladder_history = facts["sweep"], facts["ladder_history"]
+
+    def _explore(self) -> StepStatistics:
+        n_networks, n_temperatures, n_replicas = self.shape
+        device, steps = self.system.device, self.config.sampler.steps_per_sweep
+        beta = beta_of_slot(self.ladder.tensor(device), self.exchange).view(n_networks, -1)
+        temperature = self.exchange.temp_of_slot.view(n_networks, -1)
+        step_size = self.tuner.step_size[temperature].to(self.system.dtype)
+        n_leapfrog: int | Tensor = self.n_leapfrog[0]
+        if len(set(self.n_leapfrog)) > 1:
+            n_leapfrog = torch.tensor(self.n_leapfrog, device=device)[temperature]
+        sums = torch.zeros((4, n_networks, n_temperatures * n_replicas), dtype=torch.float64, device=device)
+        for i, block in enumerate(self.blocks):
+            part = slice(block.start, block.stop)
+            params = StepParams(
+                step_size[part],
+                n_leapfrog[part] if isinstance(n_leapfrog, Tensor) else n_leapfrog,
+                redraw_at_zero=self.ladder.betas[0] == 0,
+            )
+            for step in range(self.sweep * steps, (self.sweep + 1) * steps):
+                self.chains[i], info = self.kernel.step(
+                    block.streams, block.system, self.chains[i], beta[part], params, step
+                )
+                self._note_nonfinite(info, part, step)
+                error = info.energy_error
+                sums[:, part] += torch.stack([info.acceptance, error, error**2, torch.exp(-error)])
+        by_temperature = [to_temperature_order(values.view(self.shape), self.exchange) for values in sums]
+        return StepStatistics(*by_temperature, n_steps=steps)
+
+    def _exchange(self) -> None:
+        parity = self.sweep % 2
+        n_pairs = (self.shape[1] - parity) // 2
+        u = self._swap_streams.uniform(Purpose.SWAP, self.sweep, n_pairs).transpose(1, 2).contiguous()
+        beta = self.ladder.tensor(self.system.device)
+        ops.exchange(u, self.energy_by_slot(), beta, self.exchange, parity)
+
+    def _note_nonfinite(self, info: StepInfo, part: slice, step: int) -> None:
+        seen = self.first_bad_step[part]
+        seen[info.is_nonfinite & (seen < 0)] = step
+
+
+def _strip(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

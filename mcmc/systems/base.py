@@ -1,0 +1,69 @@
+"""What a kernel, an exchange and an observer may know of the thing that they sample."""
+
+from typing import NamedTuple, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from mcmc.systems.manifolds import Manifold
+
+
+class Overlaps(NamedTuple):
+    """Overlaps of real replicas in one network at one temperature.
+
+    Attributes:
+        between: (D, K, P, L+1) float64, q^l of every pair of replicas, in the order of `mcmc.types.replica_pairs`.
+        within:  (D, K, R, L+1) float64, self-overlap r^l of every replica.
+    """
+
+    between: Tensor
+    within: Tensor
+
+
+class System(Protocol):
+    """D quenched systems of the same shape: an energy H(x) for each, and how two of their states are compared."""
+
+    @property
+    def network_ids(self) -> Tensor:
+        """(D,) int64, the number of each quenched draw: its disorder is a function of (seed, number) alone."""
+        ...
+
+    @property
+    def manifold(self) -> Manifold:
+        """Where x lives."""
+        ...
+
+    @property
+    def n_sites(self) -> int:
+        """Length of the last axis of x; energy densities are per site."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of positions and forces; energies are float64."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Of everything."""
+        ...
+
+    def energy(self, x: Tensor) -> Tensor:
+        """Extensive energies H(x): (D, C, n0) -> (D, C) float64."""
+        ...
+
+    def energy_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """H(x) and its gradient in the ambient space: (D, C, n0) -> (D, C) float64, (D, C, n0)."""
+        ...
+
+    def overlaps(self, x: Tensor) -> Overlaps:
+        """Overlaps of the replicas of x, (D, K, R, n0) in temperature order."""
+        ...
+
+    def overlap_ranges(self) -> list[tuple[float, float]]:
+        """(lower, upper) of the histogram of each of the L+1 overlaps."""
+        ...
+
+    def narrow(self, start: int, stop: int) -> Self:
+        """The systems number start to stop - 1, sharing their memory."""
+        ...

@@ -1,0 +1,83 @@
+"""The spaces that the chains live on, with everything the samplers need to move in them.
+
+Kernels only call these methods; a new space is a new class with the same ones.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Manifold(Protocol):
+    """A Riemannian manifold in R^n on which geodesics are known exactly; arrays are (..., n)."""
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of the tangent space."""
+        ...
+
+    def random_point(self, noise: Tensor) -> Tensor | None:
+        """A draw from the reference measure made of standard normals (..., n); None if that measure is improper."""
+        ...
+
+    def project_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        """The component of v that is tangent at x."""
+        ...
+
+    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """Position and velocity after the given time, without force; time is (...,)."""
+        ...
+
+    def reproject(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        """Remove the rounding error that has carried x off the manifold and p off its tangent space."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """The sphere |x|^2 = N_0 in R^{N_0}, with the uniform measure normalised to total volume 1.
+
+    Attributes:
+        n_sites: N_0 >= 2, the dimension of the ambient space.
+    """
+
+    n_sites: int
+
+    @property
+    def dimension(self) -> int:
+        """N_0 - 1."""
+        return self.n_sites - 1
+
+    @property
+    def radius(self) -> float:
+        """sqrt(N_0)."""
+        return math.sqrt(self.n_sites)
+
+    def random_point(self, noise: Tensor) -> Tensor:
+        """x = sqrt(N_0) z / |z| is uniform on the sphere for z ~ N(0, I)."""
+        return noise * (self.radius / torch.linalg.vector_norm(noise, dim=-1, keepdim=True))
+
+    def project_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        """v - x (x.v)/N_0."""
+        along = torch.linalg.vecdot(x, v) / self.n_sites
+        return torch.addcmul(v, x, along.unsqueeze(-1), value=-1)
+
+    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """The exact great circle through x with velocity p.
+
+        x(t) = x cos(w t) + (p/w) sin(w t),   p(t) = p cos(w t) - w x sin(w t),   w = |p| / sqrt(N_0)
+        """
+        frequency = torch.linalg.vector_norm(p, dim=-1) / self.radius
+        angle = frequency * time
+        cos, sin = torch.cos(angle).unsqueeze(-1), torch.sin(angle).unsqueeze(-1)
+        # sin(w t)/w as t sinc: finite for a walker at rest
+        sin_over_frequency = (time * torch.sinc(angle / math.pi)).unsqueeze(-1)
+        return x * cos + p * sin_over_frequency, p * cos - x * (frequency.unsqueeze(-1) * sin)
+
+    def reproject(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        """x back to length sqrt(N_0), then p back to the tangent space at x."""
+        x = x * (self.radius / torch.linalg.vector_norm(x, dim=-1, keepdim=True))
+        return x, self.project_tangent(x, p)

@@ -1,0 +1,113 @@
+"""H(x) of random MLPs and its gradient with respect to the input, for all chains of all networks at once.
+
+The backward pass is written by hand: one batched matrix product a layer forward, one backward,
+
+    delta^L = readout * phi'(h^L),   delta^{l} = (W^{l+1 T} delta^{l+1}) * phi'(h^l),   dH/dx = W^{1 T} delta^1.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from mcmc.systems.base import Overlaps
+from mcmc.systems.manifolds import Sphere
+from mcmc.systems.mlp.networks import Networks
+from mcmc.types import replica_pairs
+
+
+@dataclass(frozen=True)
+class MlpSystem:
+    """The energy H(x) of D frozen networks over their input on the sphere |x|^2 = N_0 (a `System`)."""
+
+    networks: Networks
+
+    @property
+    def network_ids(self) -> Tensor:
+        return self.networks.ids
+
+    @property
+    def manifold(self) -> Sphere:
+        return Sphere(self.n_sites)
+
+    @property
+    def n_sites(self) -> int:
+        return self.networks.widths[0]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.networks.readout.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.networks.readout.device
+
+    def energy(self, x: Tensor) -> Tensor:
+        """H(x): (D, C, n0) -> (D, C) float64."""
+        a = x
+        for layer in range(len(self.networks.weights)):
+            a = self.networks.activation.phi(self._preactivation(layer, a))
+        return self._read_out(a)
+
+    def energy_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """H(x) and dH/dx: (D, C, n0) -> (D, C) float64, (D, C, n0).
+
+        Costs 4 sum_l N_l N_{l-1} floating-point operations a chain.
+        """
+        net, phi, dphi = self.networks, self.networks.activation.phi, self.networks.activation.dphi
+        a, derivatives = x, []
+        for layer in range(len(net.weights)):
+            h = self._preactivation(layer, a)
+            a = phi(h)
+            derivatives.append(dphi(h, a))
+        energy = self._read_out(a)
+        delta = derivatives.pop().mul_(net.readout.unsqueeze(1))
+        for layer in reversed(range(1, len(net.weights))):
+            delta = torch.bmm(delta, net.weights[layer]).mul_(derivatives.pop())
+        return energy, torch.bmm(delta, net.weights[0])
+
+    def layers(self, x: Tensor) -> list[Tensor]:
+        """[a^0 = x, a^1, ..., a^L], each (D, C, N_l)."""
+        outputs = [x]
+        for layer in range(len(self.networks.weights)):
+            outputs.append(self.networks.activation.phi(self._preactivation(layer, outputs[-1])))
+        return outputs
+
+    def overlaps(self, x: Tensor) -> Overlaps:
+        """q^l = a^l . a'^l / N_l of every pair of replicas and r^l = |a^l|^2 / N_l; x is (D, K, R, n0)."""
+        n_networks, n_temperatures, n_replicas, n_sites = x.shape
+        pairs = replica_pairs(n_replicas)
+        between, within = [], []
+        for a in self.layers(x.reshape(n_networks, n_temperatures * n_replicas, n_sites)):
+            a = a.view(n_networks, n_temperatures, n_replicas, -1)
+            n_units = a.shape[-1]
+
+            def overlap(r: int, s: int, a: Tensor = a, n_units: int = n_units) -> Tensor:
+                # float64: thousands of these are averaged, and identity A compares their small differences
+                return torch.sum(a[:, :, r] * a[:, :, s], dim=-1, dtype=torch.float64) / n_units
+
+            within.append(torch.stack([overlap(r, r) for r in range(n_replicas)], dim=2))
+            if pairs:
+                between.append(torch.stack([overlap(r, s) for r, s in pairs], dim=2))
+            else:
+                between.append(within[-1].new_empty((n_networks, n_temperatures, 0)))
+        return Overlaps(torch.stack(between, dim=-1), torch.stack(within, dim=-1))
+
+    def overlap_ranges(self) -> list[tuple[float, float]]:
+        """[-1, 1] for the input; for a layer, what a bounded phi can reach, else 4 times the typical norm."""
+        bound = self.networks.activation.bound**2
+        tops = [bound if math.isfinite(bound) else 4 * norm for norm in self.networks.typical_norms()[1:]]
+        return [(-1.0, 1.0), *((-top, top) for top in tops)]
+
+    def narrow(self, start: int, stop: int) -> Self:
+        return type(self)(self.networks.narrow(start, stop))
+
+    def _preactivation(self, layer: int, a: Tensor) -> Tensor:
+        w, b = self.networks.weights[layer], self.networks.biases[layer]
+        return torch.bmm(a, w.mT) if b is None else torch.baddbmm(b, a, w.mT)
+
+    def _read_out(self, a: Tensor) -> Tensor:
+        # float64: energies are compared (accept, swap) and averaged
+        return torch.sum(a * self.networks.readout.unsqueeze(1), dim=-1, dtype=torch.float64)

@@ -1,0 +1,109 @@
+"""The single-neuron average of a piecewise linear activation in closed form: two truncated Gaussians.
+
+phi(h) = a_- h for h < 0 and a_+ h for h > 0. On the half line s = +-1 the weight N(h; omega, c^2) exp(g(h)),
+g = tilt/2 a^2 h^2 + u a h, is a Gaussian of mean m = (omega + u a c^2)/k and variance v = c^2/k, k = 1 - tilt a^2 c^2:
+
+    log Z_s = -1/2 log k + (omega^2 tilt a^2 + 2 omega u a + u^2 a^2 c^2) / (2 k) + log Phi(s m / sqrt(v))
+
+Derivatives in omega fall on F = phi^b exp(g), which is a polynomial times exp(g) on each side and has jumps at 0:
+
+    D[k, b] = sum_s p_s < P_{s,k,b}(h) >_s + rho(0) sum_{j<k} He_j(-omega/c) c^{-j} [ P_{+,k-1-j,b}(0) - P_{-,k-1-j,b}(0) ]
+
+with P_{0} = (a h)^b, P_{k+1} = P_k' + g' P_k, p_s = Z_s/Z and rho(0) = N(0; omega, c^2)/Z the density at the kink.
+No difference of large numbers is divided by c, so that c -> 0 costs no digits.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from mcmc.errors import QuadratureError
+from mcmc.theory.neuron_smooth import hermite_polynomials
+
+TAIL = -3.0  # below this mean (in standard deviations) the recurrence of the moments cancels: continued fraction
+N_FRACTION = 24  # its error is about exp(-2 |z| sqrt(2 N)): 1e-18 at z = -3
+
+
+def truncated_moments(z: Tensor, order: int) -> list[Tensor]:
+    """E[x^n | x > 0], n = 0 ... order, for x ~ N(z, 1), accurate for z of either sign and any size.
+
+    E[x^{n+1}] = z E[x^n] + n E[x^{n-1}] forward; for z < TAIL, with I_n = int_0^inf x^n/n! exp(-(x-z)^2/2) dx, backward:
+    I_n/I_{n-1} = 1 / (-z + (n+1) I_{n+1}/I_n).
+    """
+    bulk = z.clamp(min=TAIL)
+    log_density = -0.5 * bulk**2 - 0.5 * math.log(2 * math.pi)
+    forward = [torch.ones_like(z), bulk + torch.exp(log_density - torch.special.log_ndtr(bulk))]
+    for n in range(1, order):
+        forward.append(bulk * forward[n] + n * forward[n - 1])
+    is_tail = z < TAIL
+    depth = -z[is_tail]
+    ratio = torch.zeros_like(depth)
+    ratios = []
+    for n in range(N_FRACTION + order, 0, -1):
+        ratio = 1 / (depth + (n + 1) * ratio)
+        if n <= order:
+            ratios.append(ratio)
+    tail = torch.ones_like(depth)
+    for n, ratio in enumerate(reversed(ratios), start=1):
+        tail = tail * n * ratio
+        forward[n][is_tail] = tail
+    return forward
+
+
+def _derivative(poly: list[Tensor], slope: float, tilt: float, u: Tensor) -> list[Tensor]:
+    """Coefficients of P' + g' P with g' = tilt slope^2 h + u slope."""
+    result = [torch.zeros_like(u) for _ in range(len(poly) + 1)]
+    for n, coefficient in enumerate(poly):
+        result[n] = result[n] + u * slope * coefficient
+        result[n + 1] = result[n + 1] + tilt * slope**2 * coefficient
+        if n:
+            result[n - 1] = result[n - 1] + n * coefficient
+    return result
+
+
+def piecewise_moments(
+    slopes: tuple[float, float], omega: Tensor, u: Tensor, *, c: float, tilt: float, order: int
+) -> tuple[Tensor, dict[tuple[int, int], Tensor]]:
+    """log Z and D[k, b] on the grid omega x u, for phi = slopes[0] h (h < 0), slopes[1] h (h > 0).
+
+    Arguments and shapes as in `neuron.neuron_moments`.
+    Raises:
+        QuadratureError: 1 - tilt a^2 c^2 <= 0 for a slope a, so that the Gaussian average diverges.
+    """
+    omega_, u_ = omega[:, None], u[None, :]
+    log_parts, means = [], []
+    for sign, a in zip((-1.0, 1.0), slopes, strict=True):
+        k = 1 - tilt * a**2 * c**2
+        if k <= 0 or c == 0:
+            raise QuadratureError(
+                f"the single-neuron average of a piecewise linear activation does not exist: 1 - (R - S) a^2 c^2 = "
+                f"{k:.3g} with slope a={a}, R - S={tilt:.4g}, c={c:.4g} (wanted > 0, and c > 0).",
+                positivity=k,
+                tilt=tilt,
+                c=c,
+            )
+        z = sign * (omega_ + u_ * a * c**2) / (c * math.sqrt(k))
+        exponent = (omega_**2 * tilt * a**2 + 2 * omega_ * u_ * a + (u_ * a * c) ** 2) / (2 * k)
+        log_parts.append(exponent - 0.5 * math.log(k) + torch.special.log_ndtr(z))
+        scale = c / math.sqrt(k)
+        means.append([(sign * scale) ** n * value for n, value in enumerate(truncated_moments(z, order))])
+    log_z = torch.logaddexp(*log_parts)
+    weights = [torch.exp(part - log_z) for part in log_parts]
+    kink_density = torch.exp(-0.5 * (omega_ / c) ** 2 - math.log(c * math.sqrt(2 * math.pi)) - log_z)
+    hermite = [he / c**j for j, he in enumerate(hermite_polynomials(-omega_ / c, order))]
+    moments = {}
+    one = torch.ones_like(u_)
+    for b in range(order + 1):
+        polys = [[torch.zeros_like(one)] * b + [a**b * one] for a in slopes]
+        jumps: list[Tensor] = []
+        for k in range(order + 1 - b):
+            total = torch.zeros_like(log_z)
+            for weight, mean, poly in zip(weights, means, polys, strict=True):
+                total = total + weight * sum((p * mean[n] for n, p in enumerate(poly)), torch.zeros_like(log_z))
+            for j in range(k):
+                total = total + kink_density * hermite[j] * jumps[k - 1 - j]
+            moments[k, b] = total
+            jumps.append(polys[1][0] - polys[0][0])
+            polys = [_derivative(poly, a, tilt, u_) for poly, a in zip(polys, slopes, strict=True)]
+    return log_z, moments

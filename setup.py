@@ -1,0 +1,66 @@
+"""Builds the extension `mcmc._C` from `cpp_ext/`; everything else about the package is in setup.cfg.
+
+The build runs against the torch that is installed: `pip install --no-build-isolation .` (`make setup` does that).
+CUDA kernels are built when torch was built for CUDA and nvcc is there; MLP_GIBBS_CUDA=0 or 1 overrides that.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+
+try:
+    import torch
+    from torch.utils.cpp_extension import CUDA_HOME, BuildExtension, CppExtension, CUDAExtension
+except ImportError as error:
+    raise SystemExit(
+        "mlp-gibbs compiles against the installed torch, and none is importable here. Install torch >= 2.11 first, "
+        "then run `pip install --no-build-isolation .`"
+    ) from error
+
+# -ffp-contract=off and -fmad=false: a fused multiply-add rounds once where the reference rounds twice, and the
+# decisions of the samplers must be the same bits on every machine. -g0: Python's own flags ask for debug symbols.
+CXX_FLAGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+NVCC_FLAGS = ["-O3", "-fmad=false", "-lineinfo"]
+
+
+def wants_cuda() -> bool:
+    """Whether the CUDA kernels are built, from MLP_GIBBS_CUDA or else from what is installed."""
+    asked = os.environ.get("MLP_GIBBS_CUDA")
+    if asked not in (None, "", "0", "1"):
+        raise SystemExit(f"MLP_GIBBS_CUDA must be 0 or 1, found {asked!r}")
+    if asked:
+        return asked == "1"
+    return torch.version.cuda is not None and CUDA_HOME is not None
+
+
+def check_compiler() -> None:
+    """Stops with one sentence when there is no C++ compiler, instead of a page of build output."""
+    compiler = os.environ.get("CXX", "c++").split()[0]
+    if shutil.which(compiler) is None and shutil.which("g++") is None:
+        raise SystemExit(
+            f"mlp-gibbs needs a C++ compiler to build mcmc._C, and {compiler!r} is not on PATH. Install g++ or "
+            "clang++ (for example `apt install g++`), or set CXX."
+        )
+
+
+def extension():
+    """The one extension module, with or without its CUDA half."""
+    root = Path("cpp_ext")
+    headers = [str(path) for path in sorted(root.glob("*/*.h"))]
+    cpu = [str(path) for path in sorted(root.glob("src/*.cpp")) if not path.stem.endswith("_cuda")]
+    if not wants_cuda():
+        return CppExtension("mcmc._C", cpu, depends=headers, extra_compile_args={"cxx": CXX_FLAGS})
+    cuda = [str(path) for pattern in ("src/*_cuda.cpp", "cuda/*.cu") for path in sorted(root.glob(pattern))]
+    return CUDAExtension(
+        "mcmc._C",
+        cpu + cuda,
+        depends=headers,
+        define_macros=[("MLP_GIBBS_CUDA", None)],
+        extra_compile_args={"cxx": CXX_FLAGS, "nvcc": NVCC_FLAGS},
+    )
+
+
+check_compiler()
+setup(ext_modules=[extension()], cmdclass={"build_ext": BuildExtension})
