@@ -98,7 +98,7 @@ class TemperingConfig(_Section):
     beta_min: Annotated[float, Field(ge=0)] = 0.0
     beta_max: Annotated[float, Field(gt=0)] = 1.0
     n_temperatures: Annotated[int, Field(ge=1, le=4096)] = 8
-    n_replicas: Annotated[int, Field(ge=1, le=64)] = 2
+    n_replicas: Annotated[int, Field(ge=1, le=4096)] = 2
     betas: list[Annotated[float, Field(ge=0)]] | None = None
     adapt: bool = True
     exchange: bool = True

@@ -8,13 +8,16 @@ namespace mlp_gibbs {
 // Where the ladders of (network, temperature, replica) lie in memory. All arrays are contiguous, replica fastest.
 struct Ladders {
   int64_t n_networks, n_temperatures, n_replicas;
+
+  MLP_GIBBS_HD int64_t n_pairs(int64_t parity) const { return (n_temperatures - parity) / 2; }
+  MLP_GIBBS_HD int64_t n_decisions(int64_t parity) const { return n_networks * n_pairs(parity) * n_replicas; }
 };
 
 // Everything that an exchange reads and writes.
 struct ExchangeArrays {
-  const double* u;       // (D, P, R) uniforms in (0, 1)
-  const double* energy;  // (D, K, R) by slot, extensive
-  const double* beta;    // (K,) increasing
+  const double* u;         // (D, P, R) uniforms in (0, 1)
+  const double* energy;    // (D, K, R) by slot, extensive
+  const double* beta;      // (K,) increasing
   int64_t* slot_of_temp;   // (D, K, R)
   int64_t* temp_of_slot;   // (D, K, R), its inverse along K
   double* accept_sum;      // (D, K - 1, R)
@@ -35,7 +38,6 @@ MLP_GIBBS_HD void arrive(const ExchangeArrays& a, int64_t slot, int8_t end) {
 // Returns false for a slot out of range, which no sequence of swaps produces.
 MLP_GIBBS_HD bool decide_swap(const ExchangeArrays& a, Ladders n, int64_t parity, int64_t network, int64_t pair,
                               int64_t replica) {
-  const int64_t n_pairs = (n.n_temperatures - parity) / 2;
   const int64_t i = parity + 2 * pair;
   const int64_t row = network * n.n_temperatures;
   const int64_t at_i = (row + i) * n.n_replicas + replica;
@@ -52,7 +54,7 @@ MLP_GIBBS_HD bool decide_swap(const ExchangeArrays& a, Ladders n, int64_t parity
   const double log_ratio = (a.beta[i] - a.beta[i + 1]) * (a.energy[walker_i] - a.energy[walker_j]);
   const double p = exp_nonpositive(log_ratio);
   a.accept_sum[at_pair] += p;
-  if (a.u[(network * n_pairs + pair) * n.n_replicas + replica] < p) {  // false for a NaN p
+  if (a.u[(network * n.n_pairs(parity) + pair) * n.n_replicas + replica] < p) {  // false for a NaN p
     a.swap_count[at_pair] += 1;
     a.slot_of_temp[at_i] = slot_j;
     a.slot_of_temp[at_j] = slot_i;
@@ -62,6 +64,12 @@ MLP_GIBBS_HD bool decide_swap(const ExchangeArrays& a, Ladders n, int64_t parity
     if (i + 1 == n.n_temperatures - 1) arrive(a, walker_i, -1);
   }
   return true;
+}
+
+// Decision number `at` of the (D, P, R) of one parity. No two share a temperature, so they may run in any order.
+MLP_GIBBS_HD bool decide_swap_at(const ExchangeArrays& a, Ladders n, int64_t parity, int64_t at) {
+  const int64_t row = at / n.n_replicas;
+  return decide_swap(a, n, parity, row / n.n_pairs(parity), row % n.n_pairs(parity), at % n.n_replicas);
 }
 
 // Adds the overlaps q of one (network, temperature) to its histogram and to the sums of q, q^2, q^3, q^4, in pair order.

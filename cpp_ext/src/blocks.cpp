@@ -64,6 +64,7 @@ void words_portable(const Counters& c, PhiloxKey key, Words& words) {
 
 void normals_portable(const Words& words, double* out) { normals_body(words, out); }
 void uniforms_portable(const Words& words, double* out) { uniforms_body(words, out); }
+constexpr BlockKernels SCALAR{"scalar", nullptr, nullptr, nullptr};
 constexpr BlockKernels PORTABLE{"portable", words_portable, normals_portable, uniforms_portable};
 
 #if MLP_GIBBS_X86
@@ -155,9 +156,10 @@ constexpr BlockKernels AVX2{"avx2", words_avx2, normals_avx2, uniforms_avx2};
 #endif
 
 const BlockKernels& choose() {
-#if MLP_GIBBS_X86
   const char* asked = std::getenv("MLP_GIBBS_SIMD");
   const std::string widest = asked == nullptr ? "avx512" : asked;
+  if (widest == "scalar") return SCALAR;
+#if MLP_GIBBS_X86
   __builtin_cpu_init();
   if (widest == "avx512" && __builtin_cpu_supports("avx512f")) return AVX512;
   if (widest != "portable" && __builtin_cpu_supports("avx2")) return AVX2;

@@ -16,15 +16,19 @@ struct Words {
   alignas(64) uint32_t w[4][CHUNK];
 };
 
+using PhiloxFn = void (*)(const Counters& counters, PhiloxKey key, Words& words);
+using NumbersFn = void (*)(const Words& words, double* out);
+
 // A chunk is always computed whole; what lies past the end of the last one is thrown away by the caller.
 struct BlockKernels {
   const char* name;
-  void (*words)(const Counters& counters, PhiloxKey key, Words& words);
-  void (*normals)(const Words& words, double* out);   // out[4 i + j] is number j of block i
-  void (*uniforms)(const Words& words, double* out);  // out[2 i + j] is number j of block i
+  PhiloxFn words;      // null: no chunks, one block at a time by the functions that a CUDA thread runs
+  NumbersFn normals;   // out[4 i + j] is number j of block i
+  NumbersFn uniforms;  // out[2 i + j] is number j of block i
 };
 
-// "avx512", "avx2" or "portable"; MLP_GIBBS_SIMD in the environment narrows it (all give the same bits; for tests).
+// The widest of "avx512", "avx2", "portable" that the processor has. MLP_GIBBS_SIMD in the environment asks for one of
+// them or for "scalar": all give the same bits, and the tests say so.
 const BlockKernels& block_kernels();
 
 }  // namespace mlp_gibbs

@@ -1,21 +1,36 @@
 #include "checks.h"
 
+#include <cmath>
+#include <tuple>
+#include <vector>
+
 namespace mlp_gibbs {
 
-StreamAddress checked_stream(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain, int64_t step,
-                             int64_t n, int64_t numbers_per_block) {
+StreamCall checked_stream(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain, int64_t step,
+                          int64_t n, int64_t per_block) {
   constexpr int64_t word = int64_t{1} << 32;
   TORCH_CHECK_VALUE(seed >= 0 && seed < (int64_t{1} << 56), "seed must be in [0, 2^56), found ", seed);
   TORCH_CHECK_VALUE(purpose >= 0 && purpose < 256, "purpose must be in [0, 256), found ", purpose);
   TORCH_CHECK_VALUE(step >= 0 && step < word, "step must be in [0, 2^32), found ", step);
-  TORCH_CHECK_VALUE(n >= 0 && n <= numbers_per_block * word, "n must be in [0, ", numbers_per_block, " * 2^32], found ", n);
+  TORCH_CHECK_VALUE(n >= 0 && n <= per_block * word, "n must be in [0, ", per_block, " * 2^32], found ", n);
   check_dtype(network, "network", at::kLong);
   check_dtype(chain, "chain", at::kLong);
   TORCH_CHECK_VALUE(network.dim() == 1, "network must have shape (D,), found ", network.sizes());
   TORCH_CHECK_VALUE(chain.dim() == 1, "chain must have shape (C,), found ", chain.sizes());
   check_device(chain, "chain", network, "network");
-  return {network.contiguous(), chain.contiguous(), stream_key(static_cast<uint64_t>(seed), static_cast<uint32_t>(purpose)),
-          static_cast<uint32_t>(step), network.size(0), chain.size(0), n};
+  StreamCall call{network.contiguous(), chain.contiguous(), {}};
+  call.address = {stream_key(static_cast<uint64_t>(seed), static_cast<uint32_t>(purpose)),
+                  static_cast<uint32_t>(step),
+                  call.network.const_data_ptr<int64_t>(),
+                  call.chain.const_data_ptr<int64_t>(),
+                  call.network.size(0),
+                  call.chain.size(0),
+                  n};
+  return call;
+}
+
+void check_normal_dtype(at::ScalarType dtype) {
+  TORCH_CHECK_VALUE(dtype == at::kDouble || dtype == at::kFloat, "dtype must be Double or Float, found ", dtype);
 }
 
 void check_philox(const at::Tensor& counter, const at::Tensor& key) {
@@ -33,10 +48,10 @@ ExchangeCall checked_exchange(const at::Tensor& u, const at::Tensor& energy, con
   TORCH_CHECK_VALUE(energy.dim() == 3, "energy must have shape (D, K, R), found ", energy.sizes());
   const int64_t d = energy.size(0), k = energy.size(1), r = energy.size(2);
   TORCH_CHECK_VALUE(k >= 1, "energy must have at least one temperature, found shape ", energy.sizes());
-  const int64_t n_pairs = (k - parity) / 2;
+  const Ladders ladders{d, k, r};
   const std::tuple<const at::Tensor*, const char*, at::ScalarType, std::vector<int64_t>> expected[] = {
       {&energy, "energy", at::kDouble, {d, k, r}},
-      {&u, "u", at::kDouble, {d, n_pairs, r}},
+      {&u, "u", at::kDouble, {d, ladders.n_pairs(parity), r}},
       {&beta, "beta", at::kDouble, {k}},
       {&slot_of_temp, "slot_of_temp", at::kLong, {d, k, r}},
       {&temp_of_slot, "temp_of_slot", at::kLong, {d, k, r}},
@@ -52,7 +67,7 @@ ExchangeCall checked_exchange(const at::Tensor& u, const at::Tensor& energy, con
     check_device(*tensor, name, energy, "energy");
     if (position++ >= 3) check_written(*tensor, name);
   }
-  ExchangeCall call{u.contiguous(), energy.contiguous(), beta.contiguous(), {}, {d, k, r}, n_pairs};
+  ExchangeCall call{u.contiguous(), energy.contiguous(), beta.contiguous(), {}, ladders};
   call.arrays = {call.u.const_data_ptr<double>(),
                  call.energy.const_data_ptr<double>(),
                  call.beta.const_data_ptr<double>(),
@@ -67,10 +82,13 @@ ExchangeCall checked_exchange(const at::Tensor& u, const at::Tensor& energy, con
 
 void check_overlap(const at::Tensor& overlap, double lower, double upper, const at::Tensor& histogram,
                    const at::Tensor& moment_sum) {
-  TORCH_CHECK_VALUE(lower < upper, "lower must be below upper, found lower = ", lower, " and upper = ", upper);
+  TORCH_CHECK_VALUE(std::isfinite(upper - lower) && lower < upper,
+                    "lower must be below upper and both finite, found lower = ", lower, " and upper = ", upper);
   TORCH_CHECK_VALUE(overlap.dim() == 3, "overlap must have shape (D, K, P), found ", overlap.sizes());
   TORCH_CHECK_VALUE(histogram.dim() == 3 && histogram.size(2) >= 3, "histogram must have shape (D, K, B + 2) with B >= 1, found ",
                     histogram.sizes());
+  TORCH_CHECK_VALUE(std::isfinite(static_cast<double>(histogram.size(2) - 2) / (upper - lower)),
+                    "upper - lower must be large enough to divide into bins, found ", upper - lower);
   check_dtype(overlap, "overlap", at::kDouble);
   check_dtype(histogram, "histogram", at::kLong);
   check_dtype(moment_sum, "moment_sum", at::kDouble);

@@ -5,7 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "../core/exchange.h"
-#include "../core/philox.h"
+#include "../core/streams.h"
 
 namespace mlp_gibbs {
 
@@ -28,15 +28,16 @@ inline void check_written(const at::Tensor& t, const char* name) {
                     " with strides ", t.strides(), "; pass ", name, ".contiguous() and copy back");
 }
 
-struct StreamAddress {
-  at::Tensor network, chain;  // contiguous int64
-  PhiloxKey key;
-  uint32_t step;
-  int64_t n_networks, n_chains, n;
+struct StreamCall {
+  at::Tensor network, chain;  // kept alive: the address points into them
+  StreamAddress address;
 };
 
-StreamAddress checked_stream(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain, int64_t step,
-                             int64_t n, int64_t numbers_per_block);
+// The ids themselves are checked by the CPU alone: on a device that would wait for it. Streams.of checks them once.
+StreamCall checked_stream(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain, int64_t step,
+                          int64_t n, int64_t per_block);
+
+void check_normal_dtype(at::ScalarType dtype);
 
 void check_philox(const at::Tensor& counter, const at::Tensor& key);
 
@@ -44,7 +45,6 @@ struct ExchangeCall {
   at::Tensor u, energy, beta;  // kept alive: the arrays point into them
   ExchangeArrays arrays;
   Ladders ladders;
-  int64_t n_pairs;
 };
 
 ExchangeCall checked_exchange(const at::Tensor& u, const at::Tensor& energy, const at::Tensor& beta, int64_t parity,

@@ -13,16 +13,10 @@ void deo_swap_(const at::Tensor& u, const at::Tensor& energy, const at::Tensor& 
                at::Tensor& direction, at::Tensor& round_trips) {
   const ExchangeCall call = checked_exchange(u, energy, beta, parity, slot_of_temp, temp_of_slot, accept_sum, swap_count,
                                              direction, round_trips);
-  const int64_t n_replicas = call.ladders.n_replicas;
   std::atomic<bool> is_permutation{true};
-  // Pairs of one parity share no temperature, so every decision is alone with its memory.
-  at::parallel_for(0, call.ladders.n_networks * call.n_pairs, 256, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, call.ladders.n_decisions(parity), 1024, [&](int64_t begin, int64_t end) {
     for (int64_t at = begin; at < end; ++at) {
-      for (int64_t replica = 0; replica < n_replicas; ++replica) {
-        if (!decide_swap(call.arrays, call.ladders, parity, at / call.n_pairs, at % call.n_pairs, replica)) {
-          is_permutation = false;
-        }
-      }
+      if (!decide_swap_at(call.arrays, call.ladders, parity, at)) is_permutation = false;
     }
   });
   TORCH_CHECK_VALUE(is_permutation, "slot_of_temp must hold permutations of 0..", call.ladders.n_temperatures - 1,

@@ -2,6 +2,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "blocks.h"
 #include "checks.h"
@@ -9,102 +10,128 @@
 namespace mlp_gibbs {
 namespace {
 
-constexpr int64_t WORD = int64_t{1} << 32;
-
-uint32_t checked_word(int64_t value, const char* name, int64_t index) {
-  TORCH_CHECK_VALUE(value >= 0 && value < WORD, name, "[", index, "] must be in [0, 2^32), found ", value);
-  return static_cast<uint32_t>(value);
+void check_words(const at::Tensor& contiguous, const char* name) {
+  const int64_t* values = contiguous.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < contiguous.numel(); ++i) {
+    TORCH_CHECK_VALUE(values[i] >= 0 && values[i] < (int64_t{1} << 32), name, " must be in [0, 2^32), found ", values[i],
+                      " at position ", i);
+  }
 }
 
 at::Tensor philox4x32(const at::Tensor& counter, const at::Tensor& key) {
   check_philox(counter, key);
   const at::Tensor c = counter.contiguous(), k = key.contiguous();
+  check_words(c, "counter");
+  check_words(k, "key");
   at::Tensor out = at::empty_like(c);
-  const int64_t* cs = c.const_data_ptr<int64_t>();
-  const int64_t* ks = k.const_data_ptr<int64_t>();
+  const int64_t *cs = c.const_data_ptr<int64_t>(), *ks = k.const_data_ptr<int64_t>();
   int64_t* os = out.mutable_data_ptr<int64_t>();
-  for (int64_t i = 0; i < c.size(0); ++i) {
-    PhiloxWords w = {checked_word(cs[4 * i], "counter", i), checked_word(cs[4 * i + 1], "counter", i),
-                     checked_word(cs[4 * i + 2], "counter", i), checked_word(cs[4 * i + 3], "counter", i)};
-    w = philox4x32_10(w, {checked_word(ks[2 * i], "key", i), checked_word(ks[2 * i + 1], "key", i)});
-    os[4 * i] = w.w0;
-    os[4 * i + 1] = w.w1;
-    os[4 * i + 2] = w.w2;
-    os[4 * i + 3] = w.w3;
-  }
+  at::parallel_for(0, c.size(0), 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) write_words(cs, ks, i, os);
+  });
   return out;
 }
 
-// Fills out (D, C, n). The blocks of all rows form one list, cut into chunks; a row's last block may be used in part.
-template <int PER_BLOCK, typename Number, typename Fill>
-void fill_stream(const StreamAddress& address, Number* out, Fill fill) {
-  const int64_t blocks_per_row = (address.n + PER_BLOCK - 1) / PER_BLOCK;
-  const int64_t n_blocks = address.n_networks * address.n_chains * blocks_per_row;
-  const int64_t n_chunks = (n_blocks + CHUNK - 1) / CHUNK;
-  const int64_t* network = address.network.const_data_ptr<int64_t>();
-  const int64_t* chain = address.chain.const_data_ptr<int64_t>();
-  for (int64_t i = 0; i < address.n_networks; ++i) checked_word(network[i], "network", i);
-  for (int64_t i = 0; i < address.n_chains; ++i) checked_word(chain[i], "chain", i);
-  const BlockKernels& kernels = block_kernels();
+// Calls body(offset, row, block, length) for each stretch of consecutive blocks of one row within [first, last).
+template <typename Body>
+void for_each_run(int64_t first, int64_t last, int64_t blocks_per_row, Body body) {
+  for (int64_t at = first; at < last;) {
+    const int64_t row = at / blocks_per_row, block = at % blocks_per_row;
+    const int64_t length = std::min(last - at, blocks_per_row - block);
+    body(at - first, row, block, length);
+    at += length;
+  }
+}
 
-  at::parallel_for(0, n_chunks, 8, [&](int64_t begin, int64_t end) {
-    Counters counters;
+// Fills out (D, C, n), vector-wise: the blocks of all rows form one list, cut into chunks of CHUNK.
+template <int64_t PER_BLOCK, typename Number>
+void fill_chunks(const StreamAddress& s, PhiloxFn words_of, NumbersFn numbers_of, Number* out) {
+  const int64_t blocks_per_row = s.blocks_per_row(PER_BLOCK), n_blocks = s.n_blocks(PER_BLOCK);
+  at::parallel_for(0, (n_blocks + CHUNK - 1) / CHUNK, 8, [&](int64_t begin, int64_t end) {
+    Counters counters{};
     Words words;
     alignas(64) double numbers[PER_BLOCK * CHUNK];
-    counters.step = address.step;
-    std::fill_n(counters.block, CHUNK, 0u);
-    std::fill_n(counters.chain, CHUNK, 0u);
-    std::fill_n(counters.network, CHUNK, 0u);
+    counters.step = s.step;
     for (int64_t chunk = begin; chunk < end; ++chunk) {
-      const int64_t first = chunk * CHUNK;
-      const int64_t last = std::min(first + CHUNK, n_blocks);
-      // runs: stretches of consecutive blocks of one row
-      for (int64_t at = first; at < last;) {
-        const int64_t row = at / blocks_per_row, block = at % blocks_per_row;
-        const int64_t run = std::min(last - at, blocks_per_row - block);
-        const auto c = static_cast<uint32_t>(chain[row % address.n_chains]);
-        const auto d = static_cast<uint32_t>(network[row / address.n_chains]);
-        for (int64_t i = 0; i < run; ++i) {
-          counters.block[at - first + i] = static_cast<uint32_t>(block + i);
-          counters.chain[at - first + i] = c;
-          counters.network[at - first + i] = d;
+      const int64_t first = chunk * CHUNK, last = std::min(first + CHUNK, n_blocks);
+      for_each_run(first, last, blocks_per_row, [&](int64_t offset, int64_t row, int64_t block, int64_t length) {
+        const auto chain = static_cast<uint32_t>(s.chain[row % s.n_chains]);
+        const auto network = static_cast<uint32_t>(s.network[row / s.n_chains]);
+        for (int64_t i = 0; i < length; ++i) {
+          counters.block[offset + i] = static_cast<uint32_t>(block + i);
+          counters.chain[offset + i] = chain;
+          counters.network[offset + i] = network;
         }
-        at += run;
+      });
+      words_of(counters, s.key, words);
+      if constexpr (std::is_same_v<Number, double>) {
+        if (s.n % PER_BLOCK == 0 && last - first == CHUNK) {  // no block used in part: straight to its place
+          numbers_of(words, out + first * PER_BLOCK);
+          continue;
+        }
       }
-      kernels.words(counters, address.key, words);
-      fill(kernels, words, numbers);
-      for (int64_t at = first; at < last;) {
-        const int64_t row = at / blocks_per_row, block = at % blocks_per_row;
-        const int64_t run = std::min(last - at, blocks_per_row - block);
-        const int64_t n = std::min(run * PER_BLOCK, address.n - block * PER_BLOCK);
-        const double* from = numbers + (at - first) * PER_BLOCK;
-        Number* to = out + row * address.n + block * PER_BLOCK;
+      numbers_of(words, numbers);
+      for_each_run(first, last, blocks_per_row, [&](int64_t offset, int64_t row, int64_t block, int64_t length) {
+        const int64_t n = std::min(length * PER_BLOCK, s.n - block * PER_BLOCK);
+        const double* from = numbers + offset * PER_BLOCK;
+        Number* to = out + row * s.n + block * PER_BLOCK;
         for (int64_t i = 0; i < n; ++i) to[i] = static_cast<Number>(from[i]);
-        at += run;
-      }
+      });
     }
   });
 }
 
+// Runs write(at) for every block: the path of a CUDA thread, taken with MLP_GIBBS_SIMD=scalar.
+template <typename Write>
+void for_each_block(int64_t n_blocks, Write write) {
+  at::parallel_for(0, n_blocks, 2048, [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; ++at) write(at);
+  });
+}
+
+template <typename Number>
+void fill_normals(const StreamAddress& s, Number* out) {
+  const BlockKernels& kernels = block_kernels();
+  if (kernels.words == nullptr) {
+    for_each_block(s.n_blocks(NORMALS_PER_BLOCK), [&](int64_t at) { write_normals(s, at, out); });
+  } else {
+    fill_chunks<NORMALS_PER_BLOCK>(s, kernels.words, kernels.normals, out);
+  }
+}
+
+StreamCall checked_cpu_stream(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain,
+                              int64_t step, int64_t n, int64_t per_block) {
+  StreamCall call = checked_stream(seed, purpose, network, chain, step, n, per_block);
+  check_words(call.network, "network");
+  check_words(call.chain, "chain");
+  return call;
+}
+
 at::Tensor philox_uniform(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain, int64_t step,
                           int64_t n) {
-  const StreamAddress address = checked_stream(seed, purpose, network, chain, step, n, 2);
-  at::Tensor out = at::empty({address.n_networks, address.n_chains, n}, network.options().dtype(at::kDouble));
-  fill_stream<2>(address, out.mutable_data_ptr<double>(),
-                 [](const BlockKernels& k, const Words& words, double* numbers) { k.uniforms(words, numbers); });
+  const StreamCall call = checked_cpu_stream(seed, purpose, network, chain, step, n, UNIFORMS_PER_BLOCK);
+  const StreamAddress& s = call.address;
+  at::Tensor out = at::empty({s.n_networks, s.n_chains, n}, network.options().dtype(at::kDouble));
+  double* to = out.mutable_data_ptr<double>();
+  const BlockKernels& kernels = block_kernels();
+  if (kernels.words == nullptr) {
+    for_each_block(s.n_blocks(UNIFORMS_PER_BLOCK), [&](int64_t at) { write_uniforms(s, at, to); });
+  } else {
+    fill_chunks<UNIFORMS_PER_BLOCK>(s, kernels.words, kernels.uniforms, to);
+  }
   return out;
 }
 
 at::Tensor philox_normal(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain, int64_t step,
                          int64_t n, at::ScalarType dtype) {
-  TORCH_CHECK_VALUE(dtype == at::kDouble || dtype == at::kFloat, "dtype must be Double or Float, found ", dtype);
-  const StreamAddress address = checked_stream(seed, purpose, network, chain, step, n, 4);
-  at::Tensor out = at::empty({address.n_networks, address.n_chains, n}, network.options().dtype(dtype));
-  const auto fill = [](const BlockKernels& k, const Words& words, double* numbers) { k.normals(words, numbers); };
+  check_normal_dtype(dtype);
+  const StreamCall call = checked_cpu_stream(seed, purpose, network, chain, step, n, NORMALS_PER_BLOCK);
+  at::Tensor out =
+      at::empty({call.address.n_networks, call.address.n_chains, n}, network.options().dtype(dtype));
   if (dtype == at::kDouble) {
-    fill_stream<4>(address, out.mutable_data_ptr<double>(), fill);
+    fill_normals(call.address, out.mutable_data_ptr<double>());
   } else {
-    fill_stream<4>(address, out.mutable_data_ptr<float>(), fill);
+    fill_normals(call.address, out.mutable_data_ptr<float>());
   }
   return out;
 }

@@ -165,8 +165,8 @@ def equalise(ladder: BetaLadder, rejection: np.ndarray, n_temperatures: int | No
 def recommended_n_temperatures(global_barrier: float) -> int:
     """ceil(2 Lambda) + 1: the number of temperatures that gives the most round trips for the work.
 
-    With n = K - 1 equal rejections r = Lambda / n, the work of one round trip grows as n (2 + 2 n r / (1 - r)), which for
-    large Lambda is 2 Lambda n^2 / (n - Lambda), smallest at n = 2 Lambda, where r = 1/2 [Syed et al. 2022].
+    With n = K - 1 equal rejections r = Lambda / n, the work of one round trip grows as n (2 + 2 n r / (1 - r)); for
+    large Lambda that is 2 Lambda n^2 / (n - Lambda), smallest at n = 2 Lambda, where r = 1/2 [Syed et al. 2022].
     """
     if not (math.isfinite(global_barrier) and global_barrier >= 0):
         raise UsageError(f"Lambda must be finite and >= 0, found {global_barrier}", global_barrier=global_barrier)

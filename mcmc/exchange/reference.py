@@ -5,6 +5,8 @@ temperature does. `slot_of_temp` and `temp_of_slot` are inverse permutations of 
 replica. Temperature 0 is the hottest (smallest beta).
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -113,14 +115,16 @@ def overlap_accumulate_(overlap: Tensor, lower: float, upper: float, histogram: 
     Raises:
         ValueError: wrong shape, dtype or device, or lower >= upper, with what was found.
     """
-    if not lower < upper:
-        raise ValueError(f"lower must be below upper, found lower = {lower} and upper = {upper}")
+    if not (lower < upper and math.isfinite(upper - lower)):
+        raise ValueError(f"lower must be below upper and both finite, found lower = {lower} and upper = {upper}")
     if overlap.dim() != 3:
         raise ValueError(f"overlap must have shape (D, K, P), found {list(overlap.shape)}")
     if histogram.dim() != 3 or histogram.shape[2] < 3:
         raise ValueError(f"histogram must have shape (D, K, B + 2) with B >= 1, found {list(histogram.shape)}")
     d, k, n_pairs = overlap.shape
     n_bins = histogram.shape[2] - 2
+    if not math.isfinite(n_bins / (upper - lower)):
+        raise ValueError(f"upper - lower must be large enough to divide into bins, found {upper - lower}")
     _check("overlap", overlap, torch.float64, (d, k, n_pairs), overlap)
     _check("histogram", histogram, torch.int64, (d, k, n_bins + 2), overlap)
     _check("moment_sum", moment_sum, torch.float64, (d, k, 4), overlap)

@@ -76,7 +76,8 @@ class Quadrature:
         xi_step: spacing of the inner variable, in units of the narrowest peak that the tilt can make.
         y_rule:  field_std = sqrt(S) -> rule for y; replaces the sinh rule (a refined copy goes back to the sinh rule).
         tol:     largest estimated error of Phi, e, q_l, r_l that is accepted without refining.
-        max_refinements: how often steps may be halved to reach `tol`; 0 keeps the steps as they are.
+        pivot_tol: the same for the replicon pivots.
+        max_refinements: how often steps may be halved to reach the tolerances; 0 keeps the steps as they are.
     """
 
     t_step: float = 0.5
@@ -84,7 +85,8 @@ class Quadrature:
     xi_step: float = 0.5
     y_rule: Callable[[float], GaussianRule] | None = None
     tol: float = 1e-8
-    max_refinements: int = 5
+    pivot_tol: float = 1e-6
+    max_refinements: int = 4
 
     def t_nodes(self, omega_std: float, thermal_std: float) -> GaussianRule:
         """Rule for t in omega = omega_std * t, when omega is blurred by thermal_std = c."""

@@ -136,10 +136,12 @@ def _start_from(initial: SaddlePoint) -> Vector:
     return np.array(x)
 
 
-def _continuation(beta: float) -> Sequence[float]:
-    """Increasing inverse temperatures below beta through which the solution is followed from beta = 0."""
-    n_steps = max(0, math.ceil(math.log(beta / FIRST_BETA, BETA_GROWTH))) if beta > 0 else 0
-    return [beta / BETA_GROWTH**i for i in range(n_steps, 0, -1)]
+def _continuation(beta: float, start: float = 0.0) -> Sequence[float]:
+    """Inverse temperatures between start and beta, increasing, through which the solution is followed."""
+    floor = max(start, FIRST_BETA)
+    n_steps = math.ceil(math.log(beta / floor, BETA_GROWTH)) if beta > floor else 0
+    steps = [beta / BETA_GROWTH**i for i in range(n_steps, 0, -1)]
+    return [b for b in steps if b > start]
 
 
 def solve_rs(
@@ -175,33 +177,42 @@ def solve_rs(
         )
     rule = quadrature or Quadrature()
     n_iter = 0
-    if initial is not None:
+    if initial is None:
+        start, path = np.zeros(2 * model.depth - 1), _continuation(beta)
+    else:
         if len(initial.overlap) != model.depth + 1:
             raise UsageError(f"initial has {len(initial.overlap) - 1} hidden layers, the model {model.depth}.")
-        start = _start_from(initial)
-    else:
-        start = np.zeros(2 * model.depth - 1)
-        for b in _continuation(beta):
-            warm = _solve(model, b, start, rule, CONTINUATION_TOL, max_iter)
-            start, n_iter = warm.x, n_iter + warm.n_iter
+        start, path = _start_from(initial), _continuation(beta, initial.beta)
+    for b in path:
+        warm = _solve(model, b, start, rule, CONTINUATION_TOL, max_iter)
+        start, n_iter = warm.x, n_iter + warm.n_iter
     solution = _solve(model, beta, start, rule, tol, max_iter)
     n_iter += solution.n_iter
     # closed forms have no inner step to refine
     directions = DIRECTIONS if model.activation.slopes is None else DIRECTIONS[:2]
     for refinement in range(rule.max_refinements + 1):
-        values = _observables(model, beta, solution.payload)
         errors = {}
         for direction in directions:
             finer = _solve(model, beta, solution.x, rule.refined(direction), tol, max_iter)
             n_iter += finer.n_iter
-            errors[direction] = float(np.max(np.abs(_observables(model, beta, finer.payload) - values)))
-        too_coarse = [direction for direction in directions if errors[direction] > rule.tol / len(directions)]
+            errors[direction] = _difference(model, beta, solution.payload, finer.payload)
+        quadrature_error, pivot_error = np.sum(list(errors.values()), axis=0).tolist()
+        n = len(directions)
+        too_coarse = [d for d, error in errors.items() if error[0] > rule.tol / n or error[1] > rule.pivot_tol / n]
         if not too_coarse or refinement == rule.max_refinements:
             break
         rule = rule.refined(*too_coarse)
         solution = _solve(model, beta, solution.x, rule, tol, max_iter)
         n_iter += solution.n_iter
-    return _saddle_point(model, beta, solution, rule, sum(errors.values()), n_iter)
+    return _saddle_point(model, beta, solution, rule, (quadrature_error, pivot_error), n_iter)
+
+
+def _difference(model: TheoryModel, beta: float, coarse: _Pass, fine: _Pass) -> tuple[float, float]:
+    """Largest change of Phi, e, q_l, r_l between two solutions, and of the pivots in units of 1 + pivot^2."""
+    change = _observables(model, beta, fine) - _observables(model, beta, coarse)
+    coarse_pivots, fine_pivots = (np.array(replicon_pivots(model, p.overlap[0], p.layers)) for p in (coarse, fine))
+    pivot_change = (fine_pivots - coarse_pivots) / (1 + coarse_pivots**2)
+    return float(np.max(np.abs(change))), float(np.max(np.abs(pivot_change)))
 
 
 def _saddle_point(
@@ -209,7 +220,7 @@ def _saddle_point(
     beta: float,
     solution: FixedPoint[_Pass],
     rule: Quadrature,
-    quadrature_error: float,
+    errors: tuple[float, float],
     n_iter: int,
 ) -> SaddlePoint:
     result = solution.payload
@@ -228,7 +239,8 @@ def _saddle_point(
         pivots=pivots,
         stable=all(p > 0 for p in pivots),
         residual=solution.residual,
-        quadrature_error=quadrature_error,
+        quadrature_error=errors[0],
+        pivot_error=errors[1],
         n_iter=n_iter,
         quadrature=rule,
     )

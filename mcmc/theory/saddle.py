@@ -24,6 +24,7 @@ class SaddlePoint:
         stable:                 every pivot is positive.
         residual:               largest relative change of an order parameter under one more iteration.
         quadrature_error:       estimated error of Phi, e, q_l, r_l (the largest) from halving every step of the rules.
+        pivot_error:            the same for the pivots p, as |change| / (1 + p^2): lambda has poles.
         n_iter:                 evaluations of the saddle-point equations, continuation included.
         quadrature:             the rules that the numbers were computed with.
     """
@@ -41,13 +42,14 @@ class SaddlePoint:
     stable: bool
     residual: float
     quadrature_error: float
+    pivot_error: float
     n_iter: int
     quadrature: Quadrature
 
     @property
     def resolved(self) -> bool:
-        """The quadrature reached its tolerance; if False, do not trust the digits (see quadrature_error)."""
-        return self.quadrature_error <= self.quadrature.tol
+        """The quadrature reached its tolerances; if False, trust no more digits than the estimated errors leave."""
+        return self.quadrature_error <= self.quadrature.tol and self.pivot_error <= self.quadrature.pivot_tol
 
 
 def to_json_record(saddle: SaddlePoint) -> dict[str, Any]:
@@ -65,5 +67,7 @@ def to_json_record(saddle: SaddlePoint) -> dict[str, Any]:
         "residual": float(saddle.residual),
         "energy_density_readout": float(saddle.energy_density_readout),
         "quadrature_error": float(saddle.quadrature_error),
+        "pivot_error": float(saddle.pivot_error),
+        "resolved": bool(saddle.resolved),
         "n_iter": int(saddle.n_iter),
     }
