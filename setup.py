@@ -30,19 +30,28 @@ def wants_cuda() -> bool:
     asked = os.environ.get("MLP_GIBBS_CUDA")
     if asked not in (None, "", "0", "1"):
         raise SystemExit(f"MLP_GIBBS_CUDA must be 0 or 1, found {asked!r}")
+    if asked == "1" and torch.version.cuda is None:
+        raise SystemExit(
+            f"MLP_GIBBS_CUDA=1, but torch {torch.__version__} was built without CUDA: install one that was"
+        )
+    if asked == "1" and CUDA_HOME is None:
+        raise SystemExit("MLP_GIBBS_CUDA=1, but no CUDA toolkit was found: put nvcc on PATH, or set CUDA_HOME")
     if asked:
         return asked == "1"
     return torch.version.cuda is not None and CUDA_HOME is not None
 
 
-def check_compiler() -> None:
-    """Stops with one sentence when there is no C++ compiler, instead of a page of build output."""
-    compiler = os.environ.get("CXX", "c++").split()[0]
-    if shutil.which(compiler) is None and shutil.which("g++") is None:
-        raise SystemExit(
-            f"mlp-gibbs needs a C++ compiler to build mcmc._C, and {compiler!r} is not on PATH. Install g++ or "
-            "clang++ (for example `apt install g++`), or set CXX."
-        )
+class Build(BuildExtension):
+    """BuildExtension that stops with one sentence when there is no C++ compiler, instead of a page of output."""
+
+    def build_extensions(self) -> None:
+        compiler = os.environ.get("CXX", "c++").split()[0]
+        if shutil.which(compiler) is None:
+            raise SystemExit(
+                f"mlp-gibbs needs a C++ compiler to build mcmc._C, and {compiler!r} is not on PATH. Install g++ or "
+                "clang++ (for example `apt install g++`), or set CXX."
+            )
+        super().build_extensions()
 
 
 def extension():
@@ -62,5 +71,4 @@ def extension():
     )
 
 
-check_compiler()
-setup(ext_modules=[extension()], cmdclass={"build_ext": BuildExtension})
+setup(ext_modules=[extension()], cmdclass={"build_ext": Build})

@@ -1,7 +1,7 @@
 """Prints the polynomial coefficients of core/ieee_math.h and mcmc/philox.py, with the error of each fit.
 
-Each polynomial interpolates its function at the Chebyshev nodes of the interval, in 60 digits; the coefficients are then
-rounded to double. Needs mpmath (it comes with torch, by way of sympy). Run: `python cpp_ext/coefficients.py`.
+Each polynomial interpolates its function at the Chebyshev nodes of the interval, in 60 digits; the coefficients are
+then rounded to double. Needs mpmath (it comes with torch, by way of sympy). Run: `python cpp_ext/coefficients.py`.
 """
 
 from collections.abc import Callable

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm, t
 
 from mcmc.errors import InsufficientDataError
 
@@ -22,9 +23,14 @@ class Estimate:
     stderr: float
     n_networks: int
 
-    def n_sigma(self, expected: float) -> float:
-        """(value - expected) / stderr."""
-        return (self.value - expected) / self.stderr if self.stderr > 0 else float("nan")
+    def n_sigma(self, expected: float) -> float | None:
+        """(value - expected) / stderr; None if there is no scatter to judge by."""
+        return (self.value - expected) / self.stderr if self.stderr > 0 else None
+
+    def agrees(self, expected: float, *, n_sigma: float = 3.0) -> bool:
+        """True within n_sigma errors, as the tail of Student's t: few networks know their own error badly."""
+        distance = self.n_sigma(expected)
+        return distance is None or abs(distance) <= t.isf(norm.sf(n_sigma), self.n_networks - 1)
 
 
 def network_average(per_network: np.ndarray) -> Estimate:

@@ -72,6 +72,18 @@ class OverlapLaw:
         """(B,) middle of each bin."""
         return 0.5 * (self.edges[1:] + self.edges[:-1])
 
+    def coarsened(self, *, at_most: int = 60) -> "OverlapLaw":
+        """The same law with neighbouring bins joined until at most that many hold 99.9 % of it, for drawing.
+
+        The errors of joined bins are added as if fully correlated, which is an upper bound.
+        """
+        mass = np.cumsum(self.density) / max(self.density.sum(), 1e-300)
+        occupied = int(((mass > 5e-4) & (mass < 1 - 5e-4)).sum())
+        n_bins = len(self.density)
+        join = next((j for j in range(1, n_bins) if n_bins % j == 0 and occupied / j <= at_most), 1)
+        density, stderr = (values.reshape(-1, join).mean(1) for values in (self.density, self.stderr))
+        return OverlapLaw(self.edges[::join], density, stderr, self.outside)
+
 
 def overlap_law(data: RunData, temperature: int, layer: int = 0) -> OverlapLaw:
     """P(q^l) of a run at the temperature of that index."""

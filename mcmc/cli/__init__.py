@@ -1,0 +1,26 @@
+"""The command `mlp-gibbs`. Nothing heavy is imported before a sub-command runs: `--help` stays under half a second."""
+
+import sys
+
+from mcmc.errors import MlpGibbsError
+
+
+def main() -> None:
+    """Entry point: every error of ours is one screen on standard error and a documented exit status."""
+    from mcmc.cli.app import app
+
+    try:
+        app()
+    except MlpGibbsError as error:
+        if "--json" in sys.argv:
+            import json
+
+            print(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}))
+        print(f"mlp-gibbs: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("mlp-gibbs: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except MemoryError:
+        print("mlp-gibbs: out of memory. Use fewer networks, or a smaller run.block_networks.", file=sys.stderr)
+        sys.exit(1)

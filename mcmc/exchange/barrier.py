@@ -78,7 +78,7 @@ class Barrier:
 
     @property
     def round_trip_rate(self) -> float:
-        """Predicted round trips hot -> cold -> hot a sweep of each ladder; 0 when a pair never swaps.
+        """Predicted round trips hot -> cold -> hot a sweep, all walkers of a ladder together; 0 if a pair never swaps.
 
             1 / (2 + 2 sum_k r_k / (1 - r_k))        [Syed et al. 2022, for alternating parities]
 

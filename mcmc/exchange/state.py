@@ -18,7 +18,9 @@ class ExchangeState:
     Fields (written by `exchange` only):
         slot_of_temp: (D, K, R) int64, the slot that is at temperature k;  temp_of_slot: its inverse along axis 1.
         direction:    (D, K, R) int8 by slot: end of the ladder visited last, +1 hottest, -1 coldest, 0 neither yet.
-        round_trips:  (D, K, R) int64 by slot: completed trips hot -> cold -> hot.
+        round_trips:  (D, K, R) int64 by slot: trips hot -> cold -> hot, counted on arrival at the hottest from the
+                      coldest. A walker that has not been hottest before counts its first arrival too: one too many
+                      at most, and none once the counters are reset after burn-in.
         accept_sum:   (D, K - 1, R) float64: sum over attempts of min(1, exp(log r)), by lower temperature index.
         swap_count:   (D, K - 1, R) int64: accepted swaps.
         n_attempts:   (K - 1,) numpy int64: attempts, the same for every ladder.

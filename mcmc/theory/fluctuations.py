@@ -196,7 +196,9 @@ def overlap_fluctuations(
     rule = quadrature or saddle.quadrature
     total, disorder = _propagators(model, saddle, rule)
     fine_total, fine_disorder = _propagators(model, saddle, rule.refined())
-    changes = [np.abs(fine - coarse) / (1 + np.abs(fine)) for fine, coarse in ((fine_total, total), (fine_disorder, disorder))]
+    changes = [
+        np.abs(fine - coarse) / (1 + np.abs(fine)) for fine, coarse in ((fine_total, total), (fine_disorder, disorder))
+    ]
     return OverlapFluctuations(
         total=tuple(fine_total.tolist()),
         thermal=tuple((fine_total - fine_disorder).tolist()),

@@ -1,7 +1,7 @@
 """The replica-symmetric average over one layer: a neuron under the quenched fields t (mean input) and y (conjugate).
 
-    G_l = E_{t,y} f_l(omega, u),   omega = sqrt(sigma_w^2 q_{l-1} + sigma_b^2) t,   u = sqrt(S_l) y,
-    c^2 = sigma_w^2 (r_{l-1} - q_{l-1})                                                    (equations.md, section 4)
+G_l = E_{t,y} f_l(omega, u),   omega = sqrt(sigma_w^2 q_{l-1} + sigma_b^2) t,   u = sqrt(S_l) y,
+c^2 = sigma_w^2 (r_{l-1} - q_{l-1})                                                    (equations.md, section 4)
 """
 
 import math

@@ -20,13 +20,14 @@ from mcmc.errors import ConvergenceError, QuadratureError, UsageError
 from mcmc.theory.fixed_point import FixedPoint, Vector, find_fixed_point
 from mcmc.theory.layer import LayerAverage, layer_average
 from mcmc.theory.model import TheoryModel
-from mcmc.theory.quadrature import DIRECTIONS, Quadrature
+from mcmc.theory.quadrature import DIRECTIONS, Direction, Quadrature
 from mcmc.theory.saddle import SaddlePoint
 from mcmc.theory.stability import replicon_pivots
 
 FIRST_BETA = 0.5  # small enough to be reached from beta = 0 for sigma_w = O(1)
 BETA_GROWTH = 2.0
 CONTINUATION_TOL = 1e-4  # intermediate temperatures only give the next starting point
+SETTLED = 0.03  # an error this far below its limit stays below it while the other steps are refined
 MAX_OVERLAP = 1 - 1e-9  # keeps c > 0 while the iteration overshoots
 
 
@@ -189,30 +190,35 @@ def solve_rs(
     solution = _solve(model, beta, start, rule, tol, max_iter)
     n_iter += solution.n_iter
     # closed forms have no inner step to refine
-    directions = DIRECTIONS if model.activation.slopes is None else DIRECTIONS[:2]
+    unsettled = list(DIRECTIONS) if model.activation.slopes is None else ["t", "y"]
+    limits = np.array([rule.tol, rule.pivot_tol]) / len(unsettled)
+    errors: dict[Direction, np.ndarray] = {}
     for refinement in range(rule.max_refinements + 1):
-        errors = {}
-        for direction in directions:
-            finer = _solve(model, beta, solution.x, rule.refined(direction), tol, max_iter)
-            n_iter += finer.n_iter
-            errors[direction] = _difference(model, beta, solution.payload, finer.payload)
-        quadrature_error, pivot_error = np.sum(list(errors.values()), axis=0).tolist()
-        n = len(directions)
-        too_coarse = [d for d, error in errors.items() if error[0] > rule.tol / n or error[1] > rule.pivot_tol / n]
+        finer = {d: _solve(model, beta, solution.x, rule.refined(d), tol, max_iter) for d in unsettled}
+        n_iter += sum(f.n_iter for f in finer.values())
+        errors |= {d: _difference(model, beta, solution.payload, f.payload) for d, f in finer.items()}
+        too_coarse = [d for d in unsettled if np.any(errors[d] > limits)]
         if not too_coarse or refinement == rule.max_refinements:
             break
+        # steps do not see each other: one that passed with room to spare needs no second look at finer other steps
+        unsettled = [d for d in unsettled if np.any(errors[d] > limits * SETTLED)]
         rule = rule.refined(*too_coarse)
-        solution = _solve(model, beta, solution.x, rule, tol, max_iter)
-        n_iter += solution.n_iter
+        if len(too_coarse) == 1:
+            solution = finer[too_coarse[0]]
+        else:
+            start = solution.x + sum((finer[d].x - solution.x for d in too_coarse), np.zeros_like(start))
+            solution = _solve(model, beta, start, rule, tol, max_iter)
+            n_iter += solution.n_iter
+    quadrature_error, pivot_error = sum(errors.values(), np.zeros(2)).tolist()
     return _saddle_point(model, beta, solution, rule, (quadrature_error, pivot_error), n_iter)
 
 
-def _difference(model: TheoryModel, beta: float, coarse: _Pass, fine: _Pass) -> tuple[float, float]:
+def _difference(model: TheoryModel, beta: float, coarse: _Pass, fine: _Pass) -> np.ndarray:
     """Largest change of Phi, e, q_l, r_l between two solutions, and of the pivots in units of 1 + pivot^2."""
     change = _observables(model, beta, fine) - _observables(model, beta, coarse)
     coarse_pivots, fine_pivots = (np.array(replicon_pivots(model, p.overlap[0], p.layers)) for p in (coarse, fine))
     pivot_change = (fine_pivots - coarse_pivots) / (1 + coarse_pivots**2)
-    return float(np.max(np.abs(change))), float(np.max(np.abs(pivot_change)))
+    return np.array([np.max(np.abs(change)), np.max(np.abs(pivot_change))])
 
 
 def _saddle_point(

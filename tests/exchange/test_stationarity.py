@@ -1,7 +1,7 @@
 """Exchange leaves the joint law of all temperatures invariant, and accepts at the exact rate.
 
-Target: density of states g(H) = 1 on H >= 0, so H at inverse temperature beta is exponential with mean 1/beta: lopsided,
-exactly drawn, and the mean acceptance of a pair is the overlap integral
+Target: density of states g(H) = 1 on H >= 0, so H at inverse temperature beta is exponential with mean 1/beta:
+lopsided, exactly drawn, and the mean acceptance of a pair is the overlap integral
 
     a(b, c) = E[min(1, exp((b - c)(H_b - H_c)))] = 2 P(H_b < H_c) = 2 b / (b + c)        for b < c,
 

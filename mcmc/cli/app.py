@@ -1,0 +1,42 @@
+"""The sub-commands, gathered."""
+
+from typing import Annotated
+
+import typer
+
+from mcmc._version import __version__
+from mcmc.cli.compare import compare
+from mcmc.cli.plot import plot
+from mcmc.cli.run import run
+from mcmc.cli.status import status
+from mcmc.cli.theory import theory
+from mcmc.cli.verify import verify
+
+app = typer.Typer(
+    name="mlp-gibbs",
+    help="Monte Carlo of the Gibbs measure exp(-beta H(x)) over the inputs x of a random neural network, and its "
+    "replica theory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"mlp-gibbs {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+for command in (run, status, theory, compare, plot, verify):
+    app.command()(command)

@@ -1,0 +1,44 @@
+"""What a delta function of P(q) looks like at finite N_0: a Gaussian of predicted, or else fitted, width."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from mcmc.errors import ConvergenceError, QuadratureError
+from mcmc.theory.fluctuations import overlap_fluctuations
+from mcmc.theory.model import TheoryModel
+from mcmc.theory.saddle import SaddlePoint
+
+
+@dataclass(frozen=True)
+class OverlapKernel:
+    """The law of q^l at finite N_0 around the RS value, for every layer.
+
+    Attributes:
+        centre: (L+1,) q_l of the saddle point.
+        width:  (L+1,) standard deviation over replicas and networks.
+        origin: "predicted" (Gaussian fluctuations around the saddle point) or "fitted" (to the measured width).
+    """
+
+    centre: np.ndarray
+    width: np.ndarray
+    origin: str
+
+    def bin_probability(self, edges: np.ndarray, layer: int) -> np.ndarray:
+        """Probability of each bin between the edges, (B+1,) -> (B,)."""
+        return np.diff(norm.cdf(edges, self.centre[layer], self.width[layer]))
+
+
+def overlap_kernel(model: TheoryModel, saddle: SaddlePoint, n_inputs: int, measured_width: np.ndarray) -> OverlapKernel:
+    """The kernel with its predicted width; fitted, and said so, where the RS saddle point is unstable.
+
+    Args:
+        measured_width: (L+1,) standard deviations to fall back on.
+    """
+    centre = np.array(saddle.overlap)
+    try:
+        variance = np.array(overlap_fluctuations(model, saddle).total) / n_inputs
+    except (ConvergenceError, QuadratureError):
+        return OverlapKernel(centre, np.asarray(measured_width), "fitted")
+    return OverlapKernel(centre, np.sqrt(variance), "predicted")

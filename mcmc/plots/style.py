@@ -1,0 +1,36 @@
+"""What all figures share: no display, one set of colours for temperatures, sizes fit for a two-column page."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")  # before pyplot: a compute node has no display
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+MEASURED = {"fmt": "o", "markersize": 3.5, "capsize": 2, "linewidth": 1}
+PREDICTED = {"color": "black", "linewidth": 1.2}
+DPI = 160
+
+plt.rcParams.update(
+    {"font.size": 9, "axes.titlesize": 9, "legend.fontsize": 7.5, "axes.grid": True, "grid.alpha": 0.25}
+)
+
+
+def temperature_colours(beta: np.ndarray) -> np.ndarray:
+    """One colour a temperature, hot to cold: (K, 4)."""
+    return plt.get_cmap("plasma_r")(np.linspace(0.12, 0.95, len(beta)))
+
+
+def pick(n: int, at_most: int) -> list[int]:
+    """Up to `at_most` indices spread over 0..n-1, with both ends."""
+    return sorted({round(i) for i in np.linspace(0, n - 1, min(n, at_most))})
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write the figure and free its memory."""
+    figure.savefig(path, dpi=DPI)
+    plt.close(figure)
+    return path
