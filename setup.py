@@ -57,15 +57,16 @@ class Build(BuildExtension):
 def extension():
     """The one extension module, with or without its CUDA half."""
     root = Path("cpp_ext")
-    headers = [str(path) for path in sorted(root.glob("*/*.h"))]
+    # whatever is built here, a source distribution carries all of it
+    everything = [str(path) for path in sorted(root.glob("*/*")) if path.suffix in (".h", ".cuh", ".cu", ".cpp")]
     cpu = [str(path) for path in sorted(root.glob("src/*.cpp")) if not path.stem.endswith("_cuda")]
     if not wants_cuda():
-        return CppExtension("mcmc._C", cpu, depends=headers, extra_compile_args={"cxx": CXX_FLAGS})
+        return CppExtension("mcmc._C", cpu, depends=everything, extra_compile_args={"cxx": CXX_FLAGS})
     cuda = [str(path) for pattern in ("src/*_cuda.cpp", "cuda/*.cu") for path in sorted(root.glob(pattern))]
     return CUDAExtension(
         "mcmc._C",
         cpu + cuda,
-        depends=headers,
+        depends=everything,
         define_macros=[("MLP_GIBBS_CUDA", None)],
         extra_compile_args={"cxx": CXX_FLAGS, "nvcc": NVCC_FLAGS},
     )

@@ -16,8 +16,8 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Compare the configured kernel, activation and widths with exact answers; exit status 1 if one fails."""
-    from mcmc.config import load_config, parse_config
     from mcmc.compare.verify import DEFAULT, verify_config
+    from mcmc.config import load_config, parse_config
 
     settings = load_config(config, assignments) if config else parse_config(DEFAULT)
     checks = verify_config(settings)

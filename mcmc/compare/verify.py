@@ -128,7 +128,7 @@ def _identity(config: RunConfig, beta: float) -> Check:
         else [beta]
     )
     many = _variant(config, {"n_networks": max(24, config.model.n_networks)}, betas, n_replicas=2)
-    simulation = draw_replicas(many, n_burn_in=N_BURN_IN, n_draws=0 + 1).simulation
+    simulation = draw_replicas(many, n_burn_in=N_BURN_IN, n_draws=1).simulation
     difference = []
     for _ in range(N_DRAWS):
         simulation.advance()
@@ -155,7 +155,7 @@ def _slope(config: RunConfig, beta: float) -> Check:
 
 
 def _logistic_slope(hot: np.ndarray, cold: np.ndarray) -> float:
-    """s in P(hot | H) = 1 / (1 + exp(-(s H + c))) at maximum likelihood, by Newton's method; s = beta_cold - beta_hot."""
+    """s in P(hot | H) = 1 / (1 + exp(-(s H + c))) at maximum likelihood, by Newton; s = beta_cold - beta_hot."""
     h = np.concatenate([hot, cold])
     centre, scale = h.mean(), h.std()
     z = (h - centre) / scale
@@ -199,7 +199,7 @@ def _with(config: RunConfig, section: str, changes: dict[str, Any]) -> RunConfig
 def _variant(
     config: RunConfig, model: dict[str, Any], betas: list[float], *, n_replicas: int = N_REPLICAS
 ) -> RunConfig:
-    """The configuration with another model part and fixed temperatures, step sizes found by a short burn-in of its own."""
+    """The configuration with another model part, fixed temperatures and fixed step sizes."""
     data = config.model_dump()
     data["model"] |= model
     if "n_inputs" in model and model["n_inputs"] < 4:  # a hidden layer of one or two units would be a poor test

@@ -1,6 +1,7 @@
 """What all figures share: no display, one set of colours for temperatures, sizes fit for a two-column page."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -10,8 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-MEASURED = {"fmt": "o", "markersize": 3.5, "capsize": 2, "linewidth": 1}
-PREDICTED = {"color": "black", "linewidth": 1.2}
+MEASURED: dict[str, Any] = {"fmt": "o", "markersize": 3.5, "capsize": 2, "linewidth": 1}
+PREDICTED: dict[str, Any] = {"color": "black", "linewidth": 1.2}
 DPI = 160
 
 plt.rcParams.update(

@@ -107,7 +107,7 @@ def memory_bytes(config: RunConfig) -> dict[str, int]:
     weights = sum(a * b for a, b in pairwise(widths)) + widths[-1]
     block = min(config.run.block_networks or model.n_networks, model.n_networks)
     draws = config.segment_sweeps // config.run.measure_every
-    series = 8 * n_states
+    series = 8.0 * n_states
     if config.output.overlaps:
         series += 4 * len(widths) * n_states * (1 + (n_replicas - 1) / 2)
     return {

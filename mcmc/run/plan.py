@@ -72,7 +72,7 @@ class Plan:
                 f"memory            {total:.1f} MiB of {self.free_bytes / 2**30:.1f} GiB free ({memory})",
                 f"FLOPs per sweep   {self.flops_per_sweep:.3g}",
                 f"time per sweep    {1e3 * self.seconds_per_sweep:.2f} ms (measured)",
-                f"whole run         {self.estimated_seconds:.0f} s for {sweeps}, {self.config.n_segments} results files",
+                f"whole run         {self.estimated_seconds:.0f} s for {sweeps}, {self.config.n_segments} files",
             ]
         )
 

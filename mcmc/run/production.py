@@ -74,7 +74,7 @@ class Production:
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The unfinished segment, for a checkpoint."""
-        arrays = {}
+        arrays: dict[str, np.ndarray] = {}
         for name, observer in self.observers.items():
             arrays |= {f"observers/{name}/{key}": tensor.cpu().numpy() for key, tensor in observer.tensors.items()}
         return arrays, {"n_done": self.n_done}
@@ -97,9 +97,9 @@ class Production:
             Key.SWAP_ATTEMPTS: np.asarray(exchange.n_attempts),
             Key.ROUND_TRIPS: exchange.round_trips.cpu().numpy(),
         }
-        for observer in (*self.observers.values(), simulation.diagnostics):
+        for observer in self.observers.values():
             arrays |= observer.result()
-        return arrays
+        return arrays | simulation.diagnostics.result()
 
     def _scales(self, first: int) -> dict[str, np.ndarray]:
         _, n_temperatures, n_replicas = self.simulation.shape

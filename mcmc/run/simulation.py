@@ -169,7 +169,7 @@ class Simulation:
         for name, tensor in self.diagnostics.tensors.items():
             tensor.copy_(torch.from_numpy(arrays[f"diagnostics/{name}"]))
         self.tuner.load_arrays(_strip(arrays, "tuner/"))
-        self.ladder = BetaLadder(arrays["betas"])
+        self.ladder = BetaLadder(tuple(arrays["betas"].tolist()))
         self.sweep, self.ladder_history = facts["sweep"], facts["ladder_history"]
 
     def _explore(self) -> StepStatistics:
@@ -196,8 +196,8 @@ class Simulation:
                 self._note_nonfinite(info, part, step)
                 error = info.energy_error
                 sums[:, part] += torch.stack([info.acceptance, error, error**2, torch.exp(-error)])
-        by_temperature = [to_temperature_order(values.view(self.shape), self.exchange) for values in sums]
-        return StepStatistics(*by_temperature, n_steps=steps)
+        acceptance, error, square, exp = (to_temperature_order(v.view(self.shape), self.exchange) for v in sums)
+        return StepStatistics(acceptance, error, square, exp, steps)
 
     def _exchange(self) -> None:
         parity = self.sweep % 2

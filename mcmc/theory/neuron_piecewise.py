@@ -25,7 +25,7 @@ TAIL = -3.0  # below this mean (in standard deviations) the recurrence of the mo
 N_FRACTION = 24  # its error is about exp(-2 |z| sqrt(2 N)): 1e-18 at z = -3
 
 
-def truncated_moments(z: Tensor, order: int) -> list[Tensor]:
+def truncated_moments(z: Tensor, log_mass: Tensor, order: int) -> list[Tensor]:
     """E[x^n | x > 0], n = 0 ... order, for x ~ N(z, 1), accurate for z of either sign and any size.
 
     E[x^{n+1}] = z E[x^n] + n E[x^{n-1}] forward; for z < TAIL, with I_n = int_0^inf x^n/n! exp(-(x-z)^2/2) dx, backward:
@@ -51,15 +51,28 @@ def truncated_moments(z: Tensor, order: int) -> list[Tensor]:
     return forward
 
 
-def _derivative(poly: list[Tensor], slope: float, tilt: float, u: Tensor) -> list[Tensor]:
-    """Coefficients of P' + g' P with g' = tilt slope^2 h + u slope."""
-    result = [torch.zeros_like(u) for _ in range(len(poly) + 1)]
-    for n, coefficient in enumerate(poly):
-        result[n] = result[n] + u * slope * coefficient
-        result[n + 1] = result[n + 1] + tilt * slope**2 * coefficient
+Polynomial = dict[int, Tensor]  # degree in h -> coefficient, (1, Y); what is identically zero is left out
+
+
+def _derivative(poly: Polynomial, slope: float, tilt: float, u: Tensor) -> Polynomial:
+    """P' + g' P with g' = tilt slope^2 h + u slope."""
+    result: Polynomial = {}
+
+    def add(degree: int, coefficient: Tensor) -> None:
+        result[degree] = result[degree] + coefficient if degree in result else coefficient
+
+    for n, coefficient in poly.items():
         if n:
-            result[n - 1] = result[n - 1] + n * coefficient
+            add(n - 1, n * coefficient)
+        if slope:
+            add(n, u * slope * coefficient)
+        if slope and tilt:
+            add(n + 1, tilt * slope**2 * coefficient)
     return result
+
+
+def _value_at_kink(poly: Polynomial) -> Tensor | float:
+    return poly.get(0, 0.0)
 
 
 def piecewise_moments(
@@ -93,17 +106,20 @@ def piecewise_moments(
     kink_density = torch.exp(-0.5 * (omega_ / c) ** 2 - math.log(c * math.sqrt(2 * math.pi)) - log_z)
     hermite = [he / c**j for j, he in enumerate(hermite_polynomials(-omega_ / c, order))]
     moments = {}
-    one = torch.ones_like(u_)
     for b in range(order + 1):
-        polys = [[torch.zeros_like(one)] * b + [a**b * one] for a in slopes]
-        jumps: list[Tensor] = []
+        polys: list[Polynomial] = [{b: torch.full_like(u_, a**b)} if a or b == 0 else {} for a in slopes]
+        jumps: list[Tensor | float] = []
         for k in range(order + 1 - b):
             total = torch.zeros_like(log_z)
             for weight, mean, poly in zip(weights, means, polys, strict=True):
-                total = total + weight * sum((p * mean[n] for n, p in enumerate(poly)), torch.zeros_like(log_z))
+                inside = [coefficient * mean[n] for n, coefficient in poly.items()]
+                if inside:
+                    total += weight * sum(inside[1:], inside[0])
             for j in range(k):
-                total = total + kink_density * hermite[j] * jumps[k - 1 - j]
+                if isinstance(jumps[k - 1 - j], Tensor):
+                    total += kink_density * (hermite[j] * jumps[k - 1 - j])
             moments[k, b] = total
-            jumps.append(polys[1][0] - polys[0][0])
+            plus, minus = _value_at_kink(polys[1]), _value_at_kink(polys[0])
+            jumps.append(plus - minus)
             polys = [_derivative(poly, a, tilt, u_) for poly, a in zip(polys, slopes, strict=True)]
     return log_z, moments

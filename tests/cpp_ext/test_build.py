@@ -28,7 +28,7 @@ def build(tmp_path, **environment: str) -> subprocess.CompletedProcess:
     [
         ({"CXX": "no-such-compiler"}, "needs a C++ compiler to build mcmc._C, and 'no-such-compiler' is not on PATH"),
         ({"MLP_GIBBS_CUDA": "yes"}, "MLP_GIBBS_CUDA must be 0 or 1, found 'yes'"),
-        ({"MLP_GIBBS_CUDA": "1"}, "was built without CUDA: install one that was"),
+        ({"MLP_GIBBS_CUDA": "1"}, "has no CUDA: install one that has"),
     ],
 )
 def test_build_stops_with_one_sentence(tmp_path, environment, message):
