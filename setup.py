@@ -31,14 +31,13 @@ def wants_cuda() -> bool:
     if asked not in (None, "", "0", "1"):
         raise SystemExit(f"MLP_GIBBS_CUDA must be 0 or 1, found {asked!r}")
     if asked == "1" and torch.version.cuda is None:
-        raise SystemExit(
-            f"MLP_GIBBS_CUDA=1, but torch {torch.__version__} was built without CUDA: install one that was"
-        )
-    if asked == "1" and CUDA_HOME is None:
-        raise SystemExit("MLP_GIBBS_CUDA=1, but no CUDA toolkit was found: put nvcc on PATH, or set CUDA_HOME")
+        raise SystemExit(f"MLP_GIBBS_CUDA=1, but torch {torch.__version__} has no CUDA: install one that has")
+    has_nvcc = CUDA_HOME is not None and shutil.which("nvcc", path=os.path.join(CUDA_HOME, "bin")) is not None
+    if asked == "1" and not has_nvcc:
+        raise SystemExit("MLP_GIBBS_CUDA=1, but nvcc was not found: put it on PATH, or set CUDA_HOME")
     if asked:
         return asked == "1"
-    return torch.version.cuda is not None and CUDA_HOME is not None
+    return torch.version.cuda is not None and has_nvcc
 
 
 class Build(BuildExtension):

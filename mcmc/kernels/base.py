@@ -7,7 +7,6 @@ Every kernel leaves exp(-beta H) times the reference measure of the manifold inv
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from mcmc.rng import Purpose, Streams
@@ -93,7 +92,8 @@ def initial_positions(streams: Streams, system: System) -> Tensor:
     return x
 
 
-def redraw_where_beta_is_zero(streams: Streams, system: System, x: Tensor, beta: Tensor, step: int) -> Tensor:
-    """x with the chains at beta = 0 replaced by iid draws: the exact, and the fastest, kernel there."""
-    fresh = system.manifold.random_point(streams.normal(Purpose.REDRAW, step, system.n_sites, system.dtype))
-    return x if fresh is None else torch.where((beta == 0).unsqueeze(-1), fresh, x)
+def fresh_positions(streams: Streams, system: System, params: StepParams, step: int) -> Tensor | None:
+    """(D, C, n0) iid draws for the chains at beta = 0, the exact and the fastest kernel there; None if there are none."""
+    if not params.redraw_at_zero:
+        return None
+    return system.manifold.random_point(streams.normal(Purpose.REDRAW, step, system.n_sites, system.dtype))

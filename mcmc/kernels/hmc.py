@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from mcmc.kernels.accept import metropolis, select
-from mcmc.kernels.base import ChainState, StepInfo, StepParams, redraw_where_beta_is_zero
+from mcmc.kernels.base import ChainState, StepInfo, StepParams, fresh_positions
 from mcmc.kernels.leapfrog import energy_error, leapfrog
 from mcmc.rng import Purpose, Streams
 from mcmc.systems.base import System
@@ -40,10 +40,7 @@ class Hmc:
         momentum = system.manifold.project_tangent(state.x, noise)
         step_size = params.step_size * (1 + self.jitter * (2 * u_jitter - 1)).to(system.dtype)
         start = replace(state, momentum=momentum)
-
-        def redraw(x: Tensor) -> Tensor:
-            return redraw_where_beta_is_zero(streams, system, x, beta, step)
-
-        end = leapfrog(system, start, beta, step_size, params.n_leapfrog, redraw if params.redraw_at_zero else None)
+        fresh = fresh_positions(streams, system, params, step)
+        end = leapfrog(system, start, beta, step_size, params.n_leapfrog, fresh)
         info = metropolis(u_accept, energy_error(start, end, beta))
         return select(info.is_accepted, replace(end, momentum=None), state), info

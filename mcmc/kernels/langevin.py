@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mcmc.kernels.accept import metropolis, select
-from mcmc.kernels.base import ChainState, StepInfo, StepParams, redraw_where_beta_is_zero
+from mcmc.kernels.base import ChainState, StepInfo, StepParams, fresh_positions
 from mcmc.kernels.hmc import Hmc
 from mcmc.kernels.leapfrog import energy_error, leapfrog
 from mcmc.rng import Purpose, Streams
@@ -60,11 +60,7 @@ class Langevin:
         rho = self.persistence
         momentum = rho * state.momentum + math.sqrt(1 - rho * rho) * project(state.x, noise)
         start = replace(state, momentum=momentum)
-
-        def redraw(x: Tensor) -> Tensor:
-            return redraw_where_beta_is_zero(streams, system, x, beta, step)
-
-        end = leapfrog(system, start, beta, params.step_size, 1, redraw if params.redraw_at_zero else None)
+        end = leapfrog(system, start, beta, params.step_size, 1, fresh_positions(streams, system, params, step))
         info = metropolis(u, energy_error(start, end, beta))
         if params.redraw_at_zero:  # the end point is new there, so its momentum must be new and tangent too
             fresh = project(end.x, streams.normal(Purpose.REDRAW_MOMENTUM, step, system.n_sites, system.dtype))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mcmc.kernels.accept import metropolis, select
-from mcmc.kernels.base import ChainState, StepInfo, StepParams, redraw_where_beta_is_zero
+from mcmc.kernels.base import ChainState, StepInfo, StepParams, fresh_positions
 from mcmc.rng import Purpose, Streams
 from mcmc.systems.base import System
 
@@ -33,8 +33,9 @@ class RandomWalk:
         noise = streams.normal(Purpose.MOMENTUM, step, system.n_sites, system.dtype)
         direction = manifold.project_tangent(state.x, noise)
         x, _ = manifold.reproject(*manifold.geodesic_flow(state.x, direction, params.step_size))
-        if params.redraw_at_zero:
-            x = redraw_where_beta_is_zero(streams, system, x, beta, step)
+        fresh = fresh_positions(streams, system, params, step)
+        if fresh is not None:
+            x = torch.where((beta == 0).unsqueeze(-1), fresh, x)
         energy = system.energy(x)
         info = metropolis(u, torch.where(beta == 0, beta * energy, beta * (energy - state.energy)))
         return select(info.is_accepted, ChainState(x, energy), state), info

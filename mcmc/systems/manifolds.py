@@ -75,7 +75,9 @@ class Sphere:
         cos, sin = torch.cos(angle).unsqueeze(-1), torch.sin(angle).unsqueeze(-1)
         # sin(w t)/w as t sinc: finite for a walker at rest
         sin_over_frequency = (time * torch.sinc(angle / math.pi)).unsqueeze(-1)
-        return x * cos + p * sin_over_frequency, p * cos - x * (frequency.unsqueeze(-1) * sin)
+        return torch.addcmul(x * cos, p, sin_over_frequency), torch.addcmul(
+            p * cos, x, frequency.unsqueeze(-1) * sin, value=-1
+        )
 
     def reproject(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
         """x back to length sqrt(N_0), then p back to the tangent space at x."""

@@ -7,9 +7,9 @@ g = tilt/2 a^2 h^2 + u a h, is a Gaussian of mean m = (omega + u a c^2)/k and va
 
 Derivatives in omega fall on F = phi^b exp(g), which is a polynomial times exp(g) on each side and has jumps at 0:
 
-    D[k, b] = sum_s p_s < P_{s,k,b}(h) >_s + rho(0) sum_{j<k} He_j(-omega/c) c^{-j} [ P_{+,k-1-j,b}(0) - P_{-,k-1-j,b}(0) ]
+    D[k, b] = sum_s p_s < P_{s,k}(h) >_s + rho(0) sum_{j<k} He_j(-omega/c) c^{-j} [ P_{+,k-1-j}(0) - P_{-,k-1-j}(0) ]
 
-with P_{0} = (a h)^b, P_{k+1} = P_k' + g' P_k, p_s = Z_s/Z and rho(0) = N(0; omega, c^2)/Z the density at the kink.
+with P_0 = (a h)^b, P_{k+1} = P_k' + g' P_k, p_s = Z_s/Z and rho(0) = N(0; omega, c^2)/Z the density at the kink.
 No difference of large numbers is divided by c, so that c -> 0 costs no digits.
 """
 
@@ -23,19 +23,23 @@ from mcmc.theory.neuron_smooth import hermite_polynomials
 
 TAIL = -3.0  # below this mean (in standard deviations) the recurrence of the moments cancels: continued fraction
 N_FRACTION = 24  # its error is about exp(-2 |z| sqrt(2 N)): 1e-18 at z = -3
+Polynomial = dict[int, Tensor]  # degree in h -> coefficient, (1, Y); what is identically zero is left out
 
 
 def truncated_moments(z: Tensor, log_mass: Tensor, order: int) -> list[Tensor]:
     """E[x^n | x > 0], n = 0 ... order, for x ~ N(z, 1), accurate for z of either sign and any size.
 
-    E[x^{n+1}] = z E[x^n] + n E[x^{n-1}] forward; for z < TAIL, with I_n = int_0^inf x^n/n! exp(-(x-z)^2/2) dx, backward:
-    I_n/I_{n-1} = 1 / (-z + (n+1) I_{n+1}/I_n).
+    E[x^{n+1}] = z E[x^n] + n E[x^{n-1}] forward; for z < TAIL backward, I_n/I_{n-1} = 1 / (-z + (n+1) I_{n+1}/I_n)
+    with I_n = int_0^inf x^n/n! exp(-(x-z)^2/2) dx.
+
+    Args:
+        z:        mean, any shape, float64.
+        log_mass: log P(x > 0) = log Phi(z).
     """
-    bulk = z.clamp(min=TAIL)
-    log_density = -0.5 * bulk**2 - 0.5 * math.log(2 * math.pi)
-    forward = [torch.ones_like(z), bulk + torch.exp(log_density - torch.special.log_ndtr(bulk))]
+    hazard = torch.exp(-0.5 * z**2 - 0.5 * math.log(2 * math.pi) - log_mass)
+    moments = [torch.ones_like(z), z + hazard]
     for n in range(1, order):
-        forward.append(bulk * forward[n] + n * forward[n - 1])
+        moments.append(z * moments[n] + n * moments[n - 1])
     is_tail = z < TAIL
     depth = -z[is_tail]
     ratio = torch.zeros_like(depth)
@@ -47,11 +51,8 @@ def truncated_moments(z: Tensor, log_mass: Tensor, order: int) -> list[Tensor]:
     tail = torch.ones_like(depth)
     for n, ratio in enumerate(reversed(ratios), start=1):
         tail = tail * n * ratio
-        forward[n][is_tail] = tail
-    return forward
-
-
-Polynomial = dict[int, Tensor]  # degree in h -> coefficient, (1, Y); what is identically zero is left out
+        moments[n][is_tail] = tail
+    return moments
 
 
 def _derivative(poly: Polynomial, slope: float, tilt: float, u: Tensor) -> Polynomial:
@@ -71,8 +72,28 @@ def _derivative(poly: Polynomial, slope: float, tilt: float, u: Tensor) -> Polyn
     return result
 
 
-def _value_at_kink(poly: Polynomial) -> Tensor | float:
-    return poly.get(0, 0.0)
+def _half_line(
+    sign: float, slope: float, omega: Tensor, u: Tensor, c: float, tilt: float, order: int
+) -> tuple[Tensor, list[Tensor]]:
+    """log Z_s and <h^n>_s, n = 0 ... order, of one side of the kink; shapes broadcast to (T, Y)."""
+    k = 1 - tilt * slope**2 * c**2
+    if k <= 0 or c <= 0:
+        raise QuadratureError(
+            f"the single-neuron average of a piecewise linear activation does not exist: 1 - (R - S) a^2 c^2 = "
+            f"{k:.3g} with slope a={slope}, R - S={tilt:.4g}, c={c:.4g} (wanted > 0, and c > 0).",
+            positivity=k,
+            tilt=tilt,
+            c=c,
+        )
+    if slope == 0:  # a dead side does not feel u: one column
+        z, exponent = sign * omega / c, torch.zeros_like(omega)
+    else:
+        z = sign * (omega + u * slope * c**2) / (c * math.sqrt(k))
+        exponent = (omega**2 * tilt * slope**2 + 2 * omega * u * slope + (u * slope * c) ** 2) / (2 * k)
+    log_mass = torch.special.log_ndtr(z)
+    scale = sign * c / math.sqrt(k)
+    moments = [scale**n * value for n, value in enumerate(truncated_moments(z, log_mass, order))]
+    return exponent - 0.5 * math.log(k) + log_mass, moments
 
 
 def piecewise_moments(
@@ -85,41 +106,26 @@ def piecewise_moments(
         QuadratureError: 1 - tilt a^2 c^2 <= 0 for a slope a, so that the Gaussian average diverges.
     """
     omega_, u_ = omega[:, None], u[None, :]
-    log_parts, means = [], []
-    for sign, a in zip((-1.0, 1.0), slopes, strict=True):
-        k = 1 - tilt * a**2 * c**2
-        if k <= 0 or c == 0:
-            raise QuadratureError(
-                f"the single-neuron average of a piecewise linear activation does not exist: 1 - (R - S) a^2 c^2 = "
-                f"{k:.3g} with slope a={a}, R - S={tilt:.4g}, c={c:.4g} (wanted > 0, and c > 0).",
-                positivity=k,
-                tilt=tilt,
-                c=c,
-            )
-        z = sign * (omega_ + u_ * a * c**2) / (c * math.sqrt(k))
-        exponent = (omega_**2 * tilt * a**2 + 2 * omega_ * u_ * a + (u_ * a * c) ** 2) / (2 * k)
-        log_parts.append(exponent - 0.5 * math.log(k) + torch.special.log_ndtr(z))
-        scale = c / math.sqrt(k)
-        means.append([(sign * scale) ** n * value for n, value in enumerate(truncated_moments(z, order))])
-    log_z = torch.logaddexp(*log_parts)
-    weights = [torch.exp(part - log_z) for part in log_parts]
+    sides = [_half_line(s, a, omega_, u_, c, tilt, order) for s, a in zip((-1.0, 1.0), slopes, strict=True)]
+    log_z = torch.logaddexp(sides[0][0], sides[1][0]).expand(len(omega), len(u)).contiguous()
+    weights = [torch.exp(log_part - log_z) for log_part, _ in sides]
     kink_density = torch.exp(-0.5 * (omega_ / c) ** 2 - math.log(c * math.sqrt(2 * math.pi)) - log_z)
     hermite = [he / c**j for j, he in enumerate(hermite_polynomials(-omega_ / c, order))]
     moments = {}
     for b in range(order + 1):
         polys: list[Polynomial] = [{b: torch.full_like(u_, a**b)} if a or b == 0 else {} for a in slopes]
-        jumps: list[Tensor | float] = []
+        jumps: list[Tensor] = []
         for k in range(order + 1 - b):
             total = torch.zeros_like(log_z)
-            for weight, mean, poly in zip(weights, means, polys, strict=True):
+            for weight, (_, mean), poly in zip(weights, sides, polys, strict=True):
                 inside = [coefficient * mean[n] for n, coefficient in poly.items()]
                 if inside:
                     total += weight * sum(inside[1:], inside[0])
-            for j in range(k):
-                if isinstance(jumps[k - 1 - j], Tensor):
-                    total += kink_density * (hermite[j] * jumps[k - 1 - j])
+            if k >= 2:  # phi^b exp(g) itself is continuous: jumps[0] is zero
+                on_kink = [hermite[j] * jumps[k - 1 - j] for j in range(k - 1)]
+                total += kink_density * sum(on_kink[1:], on_kink[0])
             moments[k, b] = total
-            plus, minus = _value_at_kink(polys[1]), _value_at_kink(polys[0])
-            jumps.append(plus - minus)
+            left, right = (poly.get(0, torch.zeros_like(u_)) for poly in polys)
+            jumps.append(right - left)
             polys = [_derivative(poly, a, tilt, u_) for poly, a in zip(polys, slopes, strict=True)]
     return log_z, moments
