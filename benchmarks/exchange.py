@@ -3,8 +3,8 @@
     python benchmarks/exchange.py [--device cuda] [--threads 1] [--repetitions 21]
 
 Each entry: nanoseconds for one number, one swap decision or one overlap, as the median with its quartiles, the shape
-that it was measured on, and how many times slower the plain-torch reference is. The two take turns, so that the fast one
-finds its output memory cold: run alone, a normal number takes about a quarter less.
+that it was measured on, and how many times slower the plain-torch reference is. The two take turns, so that the fast
+one finds its output memory cold: run alone, a normal number takes about a quarter less.
 """
 
 import argparse

@@ -165,8 +165,12 @@ def _verdict(matches: list[Match], saddles: list[SaddlePoint], kernels: list[Ove
     unstable = [saddle.beta for saddle in saddles if not saddle.stable]
     if unstable:
         sentences.append(f"The replica-symmetric solution is unstable from beta = {min(unstable):.3g} on.")
-    if any(kernel.origin == "fitted" for kernel in kernels):
-        sentences.append("Where it is unstable the width of P(q) is fitted, not predicted.")
+    fitted = [saddle.beta for saddle, kernel in zip(saddles, kernels, strict=True) if kernel.origin == "fitted"]
+    if fitted:
+        sentences.append(
+            f"From beta = {min(fitted):.3g} on the width of P(q) is fitted, not predicted: N_0 = {n_inputs} is too "
+            "small for Gaussian fluctuations that close to the instability."
+        )
     return " ".join(sentences)
 
 

@@ -93,7 +93,7 @@ def initial_positions(streams: Streams, system: System) -> Tensor:
 
 
 def fresh_positions(streams: Streams, system: System, params: StepParams, step: int) -> Tensor | None:
-    """(D, C, n0) iid draws for the chains at beta = 0, the exact and the fastest kernel there; None if there are none."""
+    """(D, C, n0) iid draws for chains at beta = 0, the exact and fastest kernel there; None if there are none."""
     if not params.redraw_at_zero:
         return None
     return system.manifold.random_point(streams.normal(Purpose.REDRAW, step, system.n_sites, system.dtype))

@@ -12,7 +12,6 @@ from torch import Tensor
 from mcmc.kernels.base import ChainState
 from mcmc.systems.base import System
 
-
 REPROJECT_EVERY = 16  # steps: in float32 the norm drifts by about 1e-7 a step, and each correction is two more passes
 
 

@@ -65,6 +65,6 @@ def _laws(axis: Axes, comparison: Comparison, layer: int) -> None:
         )
         seen = law.centres[(law.density > 0) | (predicted > 1e-3 * predicted.max())]
         reach += [seen.min(), seen.max()]
-    axis.set(xlabel=rf"$q^{layer}$", title=rf"$P(q^{layer})$; black: delta smeared by the finite-$N_0$ kernel")
+    axis.set(xlabel=rf"$q^{layer}$", title=rf"$P(q^{layer})$; black: smeared delta (dashed: width fitted)")
     axis.set_xlim(min(reach), max(reach))
     axis.legend()

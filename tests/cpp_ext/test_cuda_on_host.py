@@ -22,10 +22,8 @@ COMPILER = shutil.which("g++") or shutil.which("c++")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 
 
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    library = tmp_path_factory.mktemp("host_cuda") / "kernels.so"
-    flags = ["-O2", "-std=c++17", "-ffp-contract=off", "-Wall", "-Werror", "-shared", "-fPIC"]
+def compiled(library: Path, *arithmetic: str) -> ctypes.CDLL:
+    flags = ["-O2", "-std=c++17", *arithmetic, "-Wall", "-Werror", "-shared", "-fPIC"]
     source = HERE / "host_cuda" / "driver.cpp"
     done = subprocess.run(
         [COMPILER, *flags, f"-I{HERE / 'host_cuda'}", str(source), "-o", str(library)],
@@ -35,6 +33,11 @@ def host(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     return ctypes.CDLL(str(library))
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    return compiled(tmp_path_factory.mktemp("host_cuda") / "kernels.so", "-ffp-contract=off")
 
 
 def call(fn, *arguments) -> None:
@@ -100,3 +103,17 @@ def test_overlaps(host, d, k, p, n_bins):
     reference.overlap_accumulate_(q, -1.0, 1.0, *plain)
     assert torch.equal(kernel[0], plain[0])
     assert_same_bits(kernel[1], plain[1], "moment_sum")
+
+
+@pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"), reason="no x86 FMA here")
+def test_fused_arithmetic_is_caught(tmp_path):
+    """The same kernels with fused multiply-add, as a forgotten -fmad=false would give: the comparison must fail."""
+    fused = compiled(tmp_path / "fused.so", "-ffp-contract=fast", "-mfma")
+    n = 10000
+    network, chain = torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64)
+    out = torch.empty((1, 1, n), dtype=torch.float64)
+    call(fused.host_normals, ctypes.c_uint64(1), ctypes.c_uint32(2), network, 1, chain, 1, ctypes.c_uint32(3), n, out)
+    expected = philox.philox_normal(1, 2, network, chain, 3, n, torch.float64)
+    torch.testing.assert_close(out, expected, rtol=1e-14, atol=1e-14)
+    with pytest.raises(AssertionError, match=r"normal: .* differ"):
+        assert_same_bits(out, expected, "normal")

@@ -1,0 +1,39 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.PHONY: setup quickstart test lint bench clean
+
+setup: $(VENV)/installed
+
+# torch first and pinned: the extension is compiled against it, and a looser request may fetch a far larger build
+$(VENV)/installed: constraints.txt setup.cfg setup.py pyproject.toml $(shell find cpp_ext -name '*.cpp' -o -name '*.h' -o -name '*.cu')
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q $(TORCH) -c constraints.txt
+	$(BIN)/pip install -q numpy setuptools wheel ninja -c constraints.txt
+	$(BIN)/pip install -q --no-build-isolation -c constraints.txt -e '.[dev]'
+	touch $@
+
+quickstart: setup
+	$(BIN)/mlp-gibbs run runs/quickstart.toml --out results/quickstart-sin
+	$(BIN)/mlp-gibbs run runs/quickstart.toml --out results/quickstart-tanh --set model.activation=tanh
+	$(BIN)/mlp-gibbs compare results/quickstart-tanh
+	$(BIN)/mlp-gibbs compare results/quickstart-sin
+	$(BIN)/mlp-gibbs plot results/quickstart-sin
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/exchange.py
+	$(BIN)/python benchmarks/sweep.py --n-inputs 128
+	$(BIN)/python benchmarks/sweep.py --n-inputs 256
+
+clean:
+	rm -rf build mcmc/_C*.so $(VENV)
