@@ -6,7 +6,9 @@ Needs neither torch nor numpy, so that a wrong configuration is told within the 
 
 import hashlib
 import json
+import math
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +19,7 @@ from mcmc.names import ACTIVATION_NAMES, ACTIVATION_PARAMETERS, KERNEL_NAMES, ne
 
 PerLayer = float | list[float]
 MAX_SEED = 2**56 - 1  # the Philox key holds 56 bits of seed beside 8 bits of purpose
+MAX_STEPS = 2**32  # the Philox counter holds 32 bits of kernel step
 
 
 class _Section(BaseModel):
@@ -28,8 +31,8 @@ class ModelConfig(_Section):
 
     activation: str
     activation_params: dict[str, float] = {}
-    n_inputs: Annotated[int, Field(ge=2)]
-    width_ratios: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [1.0]
+    n_inputs: Annotated[int, Field(ge=2, lt=2**31)]
+    width_ratios: Annotated[list[Annotated[float, Field(gt=0, le=1e6)]], Field(min_length=1)] = [1.0]
     sigma_w: PerLayer = 1.0
     sigma_b: PerLayer = 0.0
     n_networks: Annotated[int, Field(ge=1, lt=2**31)]
@@ -54,23 +57,36 @@ class ModelConfig(_Section):
 
     @model_validator(mode="after")
     def _layers_agree(self) -> "ModelConfig":
+        problems = []
         for key in ("sigma_w", "sigma_b"):
             value = getattr(self, key)
             values = value if isinstance(value, list) else [value]
             if isinstance(value, list) and len(value) != self.depth:
-                raise ValueError(
+                problems.append(
                     f"{key} has {len(value)} numbers, expected one number or {self.depth} (one a hidden layer)"
                 )
             if any(v < 0 for v in values) or (key == "sigma_w" and any(v == 0 for v in values)):
                 sign = "positive" if key == "sigma_w" else "zero or positive"
-                raise ValueError(f"{key} must be {sign}, found {value}")
+                problems.append(f"{key} must be {sign}, found {value}")
         if any(width < 1 for width in self.widths):
-            raise ValueError(f"every layer needs at least one unit: width_ratios x n_inputs gives {self.widths}")
-        unknown = set(self.activation_params) - set(ACTIVATION_PARAMETERS[self.activation])
+            problems.append(f"every layer needs at least one unit: width_ratios x n_inputs gives {self.widths}")
+        problems += self._activation_problems()
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _activation_problems(self) -> list[str]:
+        params = self.activation_params
+        unknown = sorted(set(params) - set(ACTIVATION_PARAMETERS[self.activation]))
         if unknown:
             known = ", ".join(ACTIVATION_PARAMETERS[self.activation]) or "none"
-            raise ValueError(f"activation_params of '{self.activation}' are: {known}; found {', '.join(unknown)}")
-        return self
+            return [f"activation_params of '{self.activation}' are: {known}; found {', '.join(unknown)}"]
+        if self.activation == "shaped_tanh" and params.get("shape", 1.0) <= 0:
+            return [f"activation_params.shape of 'shaped_tanh' must be positive, found {params['shape']}"]
+        zero = -math.sqrt(self.depth)
+        if params.get("c_plus") == zero and params.get("c_minus") == zero:
+            return [f"'shaped_relu' with c_plus = c_minus = -sqrt(depth) = {zero:.6g} is zero everywhere"]
+        return []
 
 
 class SamplerConfig(_Section):
@@ -99,7 +115,7 @@ class TemperingConfig(_Section):
     beta_max: Annotated[float, Field(gt=0)] = 1.0
     n_temperatures: Annotated[int, Field(ge=1, le=4096)] = 8
     n_replicas: Annotated[int, Field(ge=1, le=4096)] = 2
-    betas: list[Annotated[float, Field(ge=0)]] | None = None
+    betas: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)] | None = None
     adapt: bool = True
     exchange: bool = True
 
@@ -107,7 +123,10 @@ class TemperingConfig(_Section):
     @classmethod
     def _betas_say_it_all(cls, values: Any) -> Any:
         betas = values.get("betas") if isinstance(values, dict) else None
-        if isinstance(betas, list) and betas and all(isinstance(b, (int, float)) for b in betas):
+        # a list with wrong numbers in it is reported as that, not as the beta_min that it would imply
+        if isinstance(betas, list) and betas and all(isinstance(b, (int, float)) and 0 <= b < math.inf for b in betas):
+            if max(betas) == 0:
+                raise ValueError(f"betas needs a value above 0, found {betas}")
             implied = {"beta_min": min(betas), "beta_max": max(betas), "n_temperatures": len(betas), "adapt": False}
             clash = [k for k, v in implied.items() if k in values and values[k] != v]
             if clash:
@@ -130,8 +149,8 @@ class TemperingConfig(_Section):
 class RunSection(_Section):
     """How long, from which seed, on what."""
 
-    n_burn_in: Annotated[int, Field(ge=0)] = 500
-    n_sweeps: Annotated[int, Field(ge=1)] = 1000
+    n_burn_in: Annotated[int, Field(ge=0, le=MAX_STEPS)] = 500
+    n_sweeps: Annotated[int, Field(ge=1, le=MAX_STEPS)] = 1000
     measure_every: Annotated[int, Field(ge=1)] = 1
     checkpoint_every_s: Annotated[float, Field(gt=0)] = 60.0
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
@@ -168,36 +187,16 @@ class RunConfig(_Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> "RunConfig":
-        problems = []
-        if self.output.overlaps and self.tempering.n_replicas < 2:
-            problems.append(
-                "overlaps compare independent replicas of one network: tempering.n_replicas must be at least 2, "
-                "found 1 (or set output.overlaps = false)"
-            )
-        steps = self.sampler.n_leapfrog
-        if isinstance(steps, list) and len(steps) != self.tempering.n_temperatures:
-            problems.append(
-                f"sampler.n_leapfrog has {len(steps)} numbers for {self.tempering.n_temperatures} temperatures"
-            )
-        if self.run.measure_every > self.run.n_sweeps:
-            problems.append(
-                f"run.measure_every = {self.run.measure_every} exceeds run.n_sweeps = {self.run.n_sweeps}: "
-                "nothing would be measured"
-            )
-        segment = self.output.segment_sweeps
-        if segment is not None and segment % self.run.measure_every:
-            problems.append(
-                f"output.segment_sweeps = {segment} must be a multiple of run.measure_every = {self.run.measure_every}"
-            )
+        problems = _disagreements(dict(self))
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ValueError("\n".join(problems))
         return self
 
     @property
     def segment_sweeps(self) -> int:
         """Production sweeps in one results file: as configured, else about a tenth of the run."""
         if self.output.segment_sweeps is not None:
-            return self.output.segment_sweeps
+            return min(self.output.segment_sweeps, self.run.n_sweeps)
         every = self.run.measure_every
         return max(1, round(self.run.n_sweeps / 10 / every)) * every
 
@@ -220,6 +219,36 @@ class RunConfig(_Section):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _disagreements(sections: Mapping[str, Any]) -> list[str]:
+    """What is wrong between sections that are valid on their own; one that is not is missing here."""
+    sampler, tempering, run, output = (sections.get(name) for name in ("sampler", "tempering", "run", "output"))
+    problems = []
+    if output and tempering and output.overlaps and tempering.n_replicas < 2:
+        problems.append(
+            "overlaps compare independent replicas of one network: tempering.n_replicas must be at least 2, "
+            "found 1 (or set output.overlaps = false)"
+        )
+    if sampler and tempering and isinstance(sampler.n_leapfrog, list):
+        n_given, n_wanted = len(sampler.n_leapfrog), tempering.n_temperatures
+        if n_given != n_wanted:
+            problems.append(f"sampler.n_leapfrog has {n_given} numbers for {n_wanted} temperatures")
+    if run and run.measure_every > run.n_sweeps:
+        problems.append(
+            f"run.measure_every = {run.measure_every} exceeds run.n_sweeps = {run.n_sweeps}: nothing would be measured"
+        )
+    if run and sampler and (run.n_burn_in + run.n_sweeps) * sampler.steps_per_sweep > MAX_STEPS:
+        problems.append(
+            f"run.n_burn_in + run.n_sweeps sweeps of {sampler.steps_per_sweep} steps are more than {MAX_STEPS} steps, "
+            "which is what the random streams can number"
+        )
+    if run and output and output.segment_sweeps is not None and output.segment_sweeps % run.measure_every:
+        problems.append(
+            f"output.segment_sweeps = {output.segment_sweeps} must be a multiple of "
+            f"run.measure_every = {run.measure_every}"
+        )
+    return problems
+
+
 def config_differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Lines `section.key: old -> new` for every key in which two `physics()` dictionaries differ."""
     lines = []
@@ -236,7 +265,7 @@ def apply_overrides(data: dict[str, Any], assignments: list[str]) -> dict[str, A
     data = {section: dict(value) if isinstance(value, dict) else value for section, value in data.items()}
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
-        section, dot, key = path.strip().partition(".")
+        section, dot, key = (part.strip() for part in path.partition("."))
         if not equals or not dot or not key:
             raise ConfigError(f"--set expects section.key=value (as in run.seed=7), found '{assignment}'.")
         try:
@@ -259,7 +288,7 @@ def parse_config(data: dict[str, Any], *, source: str = "configuration") -> RunC
     try:
         return RunConfig.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(_explain(error, source), problems=error.errors(include_url=False)) from None
+        raise ConfigError(_explain(error, data, source), problems=error.errors(include_url=False)) from None
 
 
 def load_config(path: Path, assignments: list[str] | None = None) -> RunConfig:
@@ -285,28 +314,53 @@ _KNOWN_KEYS = {
 }
 
 
-def _explain(error: ValidationError, source: str) -> str:
+def _explain(error: ValidationError, data: Any, source: str) -> str:
     lines = []
     for problem in error.errors(include_url=False):
-        path = ".".join(str(part) for part in problem["loc"] if not _is_union_tag(part))
-        message = problem["msg"].removeprefix("Value error, ")
+        loc = problem["loc"]
+        if _is_other_branch(problem):
+            continue
+        path = ".".join(str(part) for i, part in enumerate(loc) if i != 2 or not _is_union_tag(part))
+        messages = problem["msg"].removeprefix("Value error, ").split("\n")
         if problem["type"] == "extra_forbidden":
-            *sections, key = (str(part) for part in problem["loc"])
+            *sections, key = (str(part) for part in loc)
             known = _KNOWN_KEYS.get(sections[0], ()) if sections else tuple(_KNOWN_KEYS)
-            message = f"unknown key.{nearest(key, known)}"
+            messages = [f"unknown key.{nearest(key, known)}"]
         elif problem["type"] == "missing":
-            message = "is required and was not given"
-        else:
+            messages = ["is required and was not given"]
+        elif problem["type"] != "value_error":
+            if problem["type"] == "model_type":
+                messages = [f"expected a section of keys, [{path}]"]
             shown = repr(problem["input"])
-            if len(shown) < 60 and shown not in message and "found" not in message:
-                message = f"{message}, found {shown}"
-        line = f"  {path or 'whole file'}: {message}"
-        if line not in lines:
-            lines.append(line)
+            messages = [f"{messages[0]}, found {shown if len(shown) < 60 else shown[:56] + ' ...'}"]
+        lines += [f"  {path or 'whole file'}: {message}" for message in messages]
+    # pydantic compares sections only when all are valid; what can be compared already is told now
+    sections_problems = [f"  whole file: {problem}" for problem in _disagreements(_valid_sections(data))]
+    lines += [line for line in sections_problems if line not in lines]
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     return "\n".join([f"{source}: {count}", *lines])
 
 
+def _valid_sections(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        return {}
+    valid = {}
+    for name, field in RunConfig.model_fields.items():
+        try:
+            valid[name] = field.annotation.model_validate(data.get(name, {}))  # type: ignore[union-attr]
+        except ValidationError:
+            continue  # told already
+    return valid
+
+
 def _is_union_tag(part: Any) -> bool:
     """True for the pieces of a pydantic location that name a branch of a union, not a key."""
-    return isinstance(part, str) and (part in ("float", "int") or "[" in part)
+    return isinstance(part, str) and (part in ("float", "int") or part.startswith(("constrained-", "list[")))
+
+
+def _is_other_branch(problem: Any) -> bool:
+    """True for what pydantic says of a branch of `number | list` that was clearly not meant."""
+    loc = problem["loc"]
+    if len(loc) < 3 or not _is_union_tag(loc[2]):
+        return False
+    return problem["type"] == "list_type" if loc[2].startswith("list[") else isinstance(problem["input"], list)

@@ -26,8 +26,8 @@ def waterfall_figure(data: RunData) -> Figure:
                 law.centres, base, base + law.density, color=colours[k], alpha=0.75, linewidth=0, zorder=-place
             )
             axis.plot(law.centres, base + law.density, color="white", linewidth=0.6, zorder=-place + 0.5)
-        shown = np.any([law.density > 0 for law in laws], axis=0)
-        axis.set_xlim(laws[0].centres[shown].min(), laws[0].centres[shown].max())
+        shown = np.concatenate([law.centres[law.density > 0] for law in laws])
+        axis.set_xlim(shown.min(), shown.max())
         axis.set_yticks([place * step for place in range(len(rows))], [f"{data.beta[k]:.2f}" for k in rows])
         axis.set(xlabel=rf"$q^{layer}$", ylabel=r"$\beta$", title=rf"$P(q^{layer})$")
         axis.grid(axis="y", visible=False)
