@@ -291,13 +291,14 @@ def parse_config(data: dict[str, Any], *, source: str = "configuration") -> RunC
         raise ConfigError(_explain(error, data, source), problems=error.errors(include_url=False)) from None
 
 
-def load_config(path: Path, assignments: list[str] | None = None) -> RunConfig:
+def load_config(path: Path | str, assignments: list[str] | None = None) -> RunConfig:
     """Read, override and validate a TOML file.
 
     Raises:
         ConfigError: no such file, not UTF-8, not TOML, or not a valid configuration.
     """
     try:
+        path = Path(path)
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the configuration {path}: {error.strerror}.") from None

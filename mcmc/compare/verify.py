@@ -82,7 +82,7 @@ def verify_config(config: RunConfig) -> list[Check]:
     )
     checks.append(_replica_check("uniform: N_0 <q^2> at beta=0", draws.overlap[:, 0, 0] ** 2 * system.n_sites, 1.0))
     checks.append(_identity(config, beta))
-    checks.append(_slope(config, beta))
+    checks.append(slope_check(config, beta))
     return checks
 
 
@@ -139,7 +139,7 @@ def _identity(config: RunConfig, beta: float) -> Check:
     return _replica_check(f"identity A at beta={beta:.3g}", torch.stack(difference).numpy(), 0.0)
 
 
-def _slope(config: RunConfig, beta: float) -> Check:
+def slope_check(config: RunConfig, beta: float) -> Check:
     """Maximum-likelihood slope of log P_1(e)/P_2(e) of two neighbouring temperatures, by classification of energies."""
     n_sites = config.model.n_inputs
     gap = min(0.3 * beta, 3.0 / math.sqrt(n_sites))
