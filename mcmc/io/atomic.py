@@ -21,8 +21,9 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         os.replace(part, path)
         sync_directory(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise storage_error(path, error) from error
+    finally:
+        part.unlink(missing_ok=True)  # there only if something failed
 
 
 def write_bytes_atomically(path: Path, data: bytes) -> None:

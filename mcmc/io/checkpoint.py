@@ -20,6 +20,7 @@ from mcmc.io.atomic import write_bytes_atomically
 GENERATIONS = ("A.npz", "B.npz")
 MANIFEST = "manifest.json"
 _META = "__meta__"
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile)  # all seen on flipped bits
 
 
 class Checkpoint(NamedTuple):
@@ -31,12 +32,14 @@ class Checkpoint(NamedTuple):
 
 def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
     """Replace the older of the two generations; the younger stays until the new one is complete."""
-    entries = _read_manifest(directory) or []
+    entries = _read_manifest(directory)
+    if entries is None:
+        entries = _entries_of_files(directory)
     serial = max((entry["serial"] for entry in entries), default=0) + 1
     name = GENERATIONS[serial % 2]
     data = _pack(Checkpoint(checkpoint.arrays, {**checkpoint.meta, "serial": serial}))
     write_bytes_atomically(directory / name, data)
-    entry = {"file": name, "serial": serial, "sha256": hashlib.sha256(data).hexdigest()}
+    entry = {"file": name, "serial": serial, "sha256": _checksum(data)}
     kept = [old for old in entries if old["file"] != name]
     manifest = json.dumps({"generations": [entry, *kept]}, indent=1) + "\n"
     write_bytes_atomically(directory / MANIFEST, manifest.encode())
@@ -61,10 +64,13 @@ def load_checkpoint(directory: Path) -> Checkpoint | None:
     for entry in entries:
         try:
             data = (directory / entry["file"]).read_bytes()
-            if entry["sha256"] is not None and hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            checkpoint = _unpack(data)
+            # a younger one than the manifest knows was written whole just before its writer was killed
+            is_known = entry["sha256"] is None or checkpoint.meta["serial"] > entry["serial"]
+            if not is_known and _checksum(data) != entry["sha256"]:
                 raise ValueError(f"its {len(data)} bytes do not match their checksum")
-            intact.append(_unpack(data))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            intact.append(checkpoint)
+        except _DAMAGE as error:
             damaged.append(f"{entry['file']}: {error}")
     if not intact:
         raise CheckpointError(
@@ -89,10 +95,30 @@ def _pack(checkpoint: Checkpoint) -> bytes:
 
 
 def _unpack(data: bytes) -> Checkpoint:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        damaged = archive.testzip()  # a short read, as after a changed dtype, would not reach the checksum
+    if damaged is not None:
+        raise ValueError(f"its array {damaged} does not match its checksum")
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     meta = json.loads(arrays.pop(_META).tobytes().decode())
     return Checkpoint(arrays, meta)
+
+
+def _checksum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _entries_of_files(directory: Path) -> list[dict[str, Any]]:
+    """What the manifest would say; serial numbers must go on after it is lost, so that the youngest stays that."""
+    entries = []
+    for name in GENERATIONS:
+        try:
+            data = (directory / name).read_bytes()
+            entries.append({"file": name, "serial": _unpack(data).meta["serial"], "sha256": _checksum(data)})
+        except _DAMAGE:
+            continue  # this one is replaced next
+    return entries
 
 
 def _read_manifest(directory: Path) -> list[dict[str, Any]] | None:

@@ -27,6 +27,7 @@ from mcmc.io.segment import segment_name
 
 RUN_FILE = "run.json"
 BURN_IN_FILE = "burn_in.json"
+_RUN_KEYS = {"physics_hash", "physics", "config"}
 
 
 class RunDirectory:
@@ -61,8 +62,8 @@ class RunDirectory:
         """
         if self.exists():
             found = self.read_json(RUN_FILE)
-            if found.get("physics_hash") != config.physics_hash():
-                lines = config_differences(found.get("physics", {}), config.physics())
+            if found["physics_hash"] != config.physics_hash():
+                lines = config_differences(found["physics"], config.physics())
                 raise RunDirectoryError(
                     f"{self.path} holds a run of another configuration (theirs -> yours):\n  "
                     + "\n  ".join(lines or ["only the version of the format differs"])
@@ -70,7 +71,7 @@ class RunDirectory:
                     differences=lines,
                 )
             return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and not self._is_unused():
             raise RunDirectoryError(
                 f"{self.path} exists and is not a run directory (no {RUN_FILE} in it). Give another --out."
             )
@@ -92,6 +93,13 @@ class RunDirectory:
             },
         )
 
+    def _is_unused(self) -> bool:
+        """True if the directory holds nothing but what a run leaves that was killed before it wrote run.json."""
+        if not self.path.is_dir():
+            return False
+        ours = {self.checkpoints, self.segments, self.path / f"{RUN_FILE}.part"}
+        return all(entry in ours and (entry.is_file() or not any(entry.iterdir())) for entry in self.path.iterdir())
+
     def read_json(self, name: str) -> dict[str, Any]:
         """One of the JSON files of the directory.
 
@@ -100,8 +108,11 @@ class RunDirectory:
         """
         path = self.path / name
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(content, dict) or (name == RUN_FILE and not _RUN_KEYS <= content.keys()):
+                raise ValueError(f"it lacks some of {', '.join(sorted(_RUN_KEYS))}")
+            return content
+        except (FileNotFoundError, NotADirectoryError):
             raise RunDirectoryError(
                 f"{self.path} is not a run directory: there is no {name} in it. "
                 "Start a run with `mlp-gibbs run CONFIG.toml --out DIR`."
@@ -147,8 +158,11 @@ class RunDirectory:
             except OSError as error:
                 raise storage_error(lock, error) from error
         try:
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(me, file)
+            try:
+                with os.fdopen(descriptor, "w") as file:
+                    json.dump(me, file)
+            except OSError as error:
+                raise storage_error(lock, error) from error
             yield
         finally:
             lock.unlink(missing_ok=True)
@@ -159,7 +173,7 @@ def _read_lock(lock: Path) -> dict[str, Any] | None:
     for _ in range(10):
         try:
             holder = json.loads(lock.read_text())
-            return holder if {"pid", "host"} <= holder.keys() else None
+            return holder if isinstance(holder, dict) and {"pid", "host"} <= holder.keys() else None
         except FileNotFoundError:
             return None
         except (OSError, ValueError):

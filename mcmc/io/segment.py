@@ -4,6 +4,7 @@ A segment holds no times, host names or process numbers, so the same run writes 
 often it is interrupted; those facts are in `run.json` and `log.jsonl` beside it.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path as FilePath
@@ -37,22 +38,30 @@ def write_segment(
         attributes: of the root group: `index`, `first_sweep`, `n_sweeps`, `config` (a dictionary), `physics_hash`.
     """
 
+    head = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        **{k: json.dumps(v, sort_keys=True) if isinstance(v, dict) else v for k, v in attributes.items()},
+    }
+    stored = {name: a.astype(DATASETS[name].dtype, copy=False) for name, a in arrays.items() if a.size}
+
     def write(part: FilePath) -> None:
         with h5py.File(part, "w", libver=LIBVER) as file:
-            _write_head(file, attributes)
+            _write_head(file, head)
             for axis, values in scales.items():
                 scale = file.create_dataset(axis, data=values)
                 scale.make_scale(axis)
                 scale.attrs["meaning"] = SCALES[axis]
-            for name, array in arrays.items():
+            for name, array in stored.items():
                 _write_dataset(file, name, array)
+            file.attrs["sha256"] = _digest(stored, scales, head)
             file.attrs["complete"] = 1
 
     write_atomically(path, write)
 
 
 def read_segment(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
-    """(arrays, scales, attributes) of a segment, every chunk checked against its checksum.
+    """(arrays, scales, attributes) of a segment, every number checked against the checksum of the whole.
 
     Raises:
         SegmentError: the file is missing, truncated, altered, of another program or of a newer schema.
@@ -63,7 +72,9 @@ def read_segment(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, np.nd
             _check_head(path, attributes)
             arrays = {name: file[name][()] for name in DATASETS if name in file}
             scales = {axis: file[axis][()] for axis in SCALES if axis in file}
-    except (OSError, KeyError, RuntimeError) as error:
+        if _digest(arrays, scales, attributes) != attributes.get("sha256"):
+            raise ValueError("its content does not match its checksum")
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:  # h5py raises any of them on damage
         reason = "it is missing" if not path.exists() else str(error).split("\n")[0]
         raise SegmentError(
             f"cannot read the results file {path} ({path.stat().st_size if path.exists() else 0} bytes): {reason}. "
@@ -74,11 +85,20 @@ def read_segment(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, np.nd
     return arrays, scales, attributes
 
 
+def _digest(arrays: Mapping[str, np.ndarray], scales: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> str:
+    """SHA-256 of names, types, shapes and bytes: HDF5's own checksums cover neither its chunk index nor attributes."""
+    digest = hashlib.sha256()
+    for name, value in sorted([*arrays.items(), *scales.items()]):
+        value = np.asarray(value)
+        digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode() + value.tobytes())
+    for key in sorted(attributes.keys() - {"sha256", "complete"}):
+        digest.update(f"{key} {attributes[key]}\n".encode())
+    return digest.hexdigest()
+
+
 def _write_head(file: h5py.File, attributes: Mapping[str, Any]) -> None:
-    file.attrs["schema"] = SCHEMA
-    file.attrs["schema_version"] = SCHEMA_VERSION
     for key, value in attributes.items():
-        file.attrs[key] = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+        file.attrs[key] = value
     h5md = file.create_group("h5md")
     h5md.attrs["version"] = np.array(H5MD_VERSION, dtype=np.int32)
     h5md.create_group("author").attrs["name"] = "unknown"
@@ -89,10 +109,8 @@ def _write_head(file: h5py.File, attributes: Mapping[str, Any]) -> None:
 def _write_dataset(file: h5py.File, name: str, array: np.ndarray) -> None:
     spec = DATASETS[name]
     assert array.ndim == len(spec.axes), f"{name} has shape {array.shape} for axes {spec.axes}"
-    if array.size == 0:
-        return
     options = {"chunks": True, "fletcher32": True} if array.ndim else {}
-    dataset = file.create_dataset(name, data=array.astype(spec.dtype, copy=False), **options)
+    dataset = file.create_dataset(name, data=array, **options)
     dataset.attrs["meaning"] = spec.meaning
     for axis, label in enumerate(spec.axes):
         if label in file:

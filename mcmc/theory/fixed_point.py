@@ -18,6 +18,7 @@ from mcmc.errors import QuadratureError
 Vector = NDArray[np.float64]
 Payload = TypeVar("Payload")
 MAX_BACKTRACKS = 12
+MIN_DAMPING = 0.1
 RESTART_GROWTH = 3.0  # residual this much above the best one: the linear model of F is stale, forget it
 
 
@@ -71,8 +72,9 @@ def find_fixed_point(
             return FixedPoint(x, payload, residual, n_iter, residual <= tol)
         if residual > RESTART_GROWTH * best:
             points, errors = [], []
-            damping = max(damping / 2, 0.1)
-        best = min(best, residual)
+            best, damping = residual, max(damping / 2, MIN_DAMPING)
+        elif residual < best:
+            best, damping = residual, min(damping * 1.5, 1.0)
         points, errors = [*points[-memory:], x], [*errors[-memory:], error]
         x = project(_mix(points, errors, damping))
 

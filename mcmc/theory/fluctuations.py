@@ -5,12 +5,12 @@ Q^l_ab (l = 0..L) and Qhat^l_ab (l = 1..L), diagonal Q^l_aa and Qhat^l_aa (l = 1
 covariance of Q^l_12 and Q^m_12 is the (12),(12) element of -(Hessian)^{-1} at n -> 0.
 
 Single neurons. Write a "leg" phi for each replica index of Qhat^l and a leg d = sigma_w d/dh for each index of Q^{l-1}.
-Replicas factorise at given (t, y), so that the Hessian needs only mu_{ij...} = <He_k phi^b> sigma_w^k / c^k with k legs d
-and b legs phi on one replica:
+Replicas factorise at given (t, y), so that the Hessian needs only mu_{ij...} = <He_k phi^b> sigma_w^k / c^k, with k legs
+d and b legs phi on one replica (o: the product of the two averages):
 
-    same pair     M1_ij = E mu_ij^2 - o        diagonal   K1_ij = 1/2 [E mu_ijj mu_i - o],   P1_ij = 1/4 [E mu_iijj - o]
-    one shared    M2_ij = E mu_ij mu_i mu_j - o           K2_ij = 1/2 [E mu_i^2 mu_jj - o],  P2_ij = 1/4 [E mu_ii mu_jj - o]
-    none shared   M3_ij = E mu_i^2 mu_j^2 - o             (o: the product of the two averages)
+    same pair     M1_ij = E mu_ij^2 - o           K1_ij = 1/2 [E mu_ijj mu_i - o]    P1_ij = 1/4 [E mu_iijj - o]
+    one shared    M2_ij = E mu_ij mu_i mu_j - o
+    none shared   M3_ij = E mu_i^2 mu_j^2 - o     K2_ij = 1/2 [E mu_i^2 mu_jj - o]   P2_ij = 1/4 [E mu_ii mu_jj - o]
 
 Replica permutations split the Hessian into sectors (x: off-diagonal, z: diagonal; n -> 0)
 
@@ -25,13 +25,15 @@ and with G = -(sector)^{-1} the average of the trace over pairs gives, without a
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from mcmc.errors import ConvergenceError
-from mcmc.theory.layer import LayerAverage, layer_average
+from mcmc.theory.layer import LayerGrid, layer_grids
 from mcmc.theory.model import TheoryModel
 from mcmc.theory.quadrature import Quadrature
 from mcmc.theory.saddle import SaddlePoint
@@ -84,26 +86,40 @@ class _Hessian:
 
 
 Leg = tuple[int, int]  # (legs d, legs phi)
+Groups = tuple[tuple[Leg, ...], ...]  # the legs on each of the replicas
 _PHI: Leg = (0, 1)
 _D: Leg = (1, 0)
 
 
-class _LegMoments:
-    """mu and its averages for one layer."""
+def _correlators(i: Leg, j: Leg) -> dict[str, Groups]:
+    """The averages E prod_replicas mu that a block of the Hessian between legs i and j is made of."""
+    return {
+        "same": ((i, j), (i, j)),
+        "one": ((i, j), (i,), (j,)),
+        "none": ((i,), (i,), (j,), (j,)),
+        "square_i": ((i,), (i,)),
+        "square_j": ((j,), (j,)),
+        "mean_ii": ((i, i),),
+        "mean_jj": ((j, j),),
+        "k1": ((i, j, j), (i,)),
+        "k2": ((i,), (i,), (j, j)),
+        "p1": ((i, i, j, j),),
+        "p2": ((i, i), (j, j)),
+    }
 
-    def __init__(self, average: LayerAverage, sigma_w: float):
-        self.average = average
-        self.sigma_w = sigma_w
 
-    def mean(self, *groups: tuple[Leg, ...]) -> float:
-        """E prod_groups mu(group), each group being the legs on one replica."""
-        product = None
-        for group in groups:
-            k, b = sum(leg[0] for leg in group), sum(leg[1] for leg in group)
-            mu = self.average.neuron.moments[k, b] * self.sigma_w**k
-            product = mu if product is None else product * mu
-        assert product is not None
-        return self.average.mean(product)
+def _leg_averages(grids: Iterable[LayerGrid], sigma_w: float, wanted: set[Groups]) -> dict[Groups, float]:
+    """E over (t, y) of prod_replicas mu, for each of the wanted groups of legs."""
+    averages = dict.fromkeys(wanted, 0.0)
+    for grid in grids:
+        for groups in wanted:
+            product: Tensor | float = 1.0
+            for legs in groups:
+                k, b = sum(leg[0] for leg in legs), sum(leg[1] for leg in legs)
+                product = product * (grid.neuron.moments[k, b] * sigma_w**k)
+            assert isinstance(product, Tensor)
+            averages[groups] += grid.mean(product)
+    return averages
 
 
 def _hessian(model: TheoryModel, saddle: SaddlePoint, quadrature: Quadrature) -> _Hessian:
@@ -119,25 +135,22 @@ def _hessian(model: TheoryModel, saddle: SaddlePoint, quadrature: Quadrature) ->
     m3[0, 0] = -2 * off**2
     for layer in range(1, depth + 1):
         alpha = model.alpha(layer)
-        moments = _LegMoments(_average(model, saddle, layer, quadrature), model.sigma_w[layer - 1])
         # leg, index in x, index in z (the input has no diagonal order parameter)
         legs = [(_PHI, depth + layer, depth + layer - 1), (_D, layer - 1, layer - 2 if layer > 1 else None)]
-        for i, x_i, z_i in legs:
-            for j, x_j, z_j in legs:
-                e = moments.mean
-                square_i, square_j, mean_jj = e((i,), (i,)), e((j,), (j,)), e((j, j))
-                m1[x_i, x_j] += alpha * (e((i, j), (i, j)) - square_i * square_j)
-                m2[x_i, x_j] += alpha * (e((i, j), (i,), (j,)) - square_i * square_j)
-                m3[x_i, x_j] += alpha * (e((i,), (i,), (j,), (j,)) - square_i * square_j)
-                if z_j is None:
-                    continue
-                k1[x_i, z_j] += alpha / 2 * (e((i, j, j), (i,)) - square_i * mean_jj)
-                k2[x_i, z_j] += alpha / 2 * (e((i,), (i,), (j, j)) - square_i * mean_jj)
-                if z_i is None:
-                    continue
-                mean_ii = e((i, i))
-                p1[z_i, z_j] += alpha / 4 * (e((i, i, j, j)) - mean_ii * mean_jj)
-                p2[z_i, z_j] += alpha / 4 * (e((i, i), (j, j)) - mean_ii * mean_jj)
+        blocks = [(x_i, z_i, x_j, z_j, _correlators(i, j)) for i, x_i, z_i in legs for j, x_j, z_j in legs]
+        wanted = {groups for *_, correlators in blocks for groups in correlators.values()}
+        averages = _leg_averages(_grids(model, saddle, layer, quadrature), model.sigma_w[layer - 1], wanted)
+        for x_i, z_i, x_j, z_j, correlators in blocks:
+            e = {name: averages[groups] for name, groups in correlators.items()}
+            m1[x_i, x_j] += alpha * (e["same"] - e["square_i"] * e["square_j"])
+            m2[x_i, x_j] += alpha * (e["one"] - e["square_i"] * e["square_j"])
+            m3[x_i, x_j] += alpha * (e["none"] - e["square_i"] * e["square_j"])
+            if z_j is not None:
+                k1[x_i, z_j] += alpha / 2 * (e["k1"] - e["square_i"] * e["mean_jj"])
+                k2[x_i, z_j] += alpha / 2 * (e["k2"] - e["square_i"] * e["mean_jj"])
+            if z_i is not None and z_j is not None:
+                p1[z_i, z_j] += alpha / 4 * (e["p1"] - e["mean_ii"] * e["mean_jj"])
+                p2[z_i, z_j] += alpha / 4 * (e["p2"] - e["mean_ii"] * e["mean_jj"])
         # the pairing -alpha_l/2 tr(Qhat^l Q^l) couples each order parameter to its conjugate, same indices only
         for matrix, x, x_hat, weight in (
             (m1, layer, depth + layer, alpha),
@@ -148,9 +161,9 @@ def _hessian(model: TheoryModel, saddle: SaddlePoint, quadrature: Quadrature) ->
     return _Hessian(m1, m2, m3, k1, k2, p1, p2)
 
 
-def _average(model: TheoryModel, saddle: SaddlePoint, layer: int, quadrature: Quadrature) -> LayerAverage:
+def _grids(model: TheoryModel, saddle: SaddlePoint, layer: int, quadrature: Quadrature) -> Iterable[LayerGrid]:
     s, r = saddle.conjugate_overlap[layer - 1], saddle.conjugate_self_overlap[layer - 1]
-    return layer_average(
+    return layer_grids(
         model,
         layer,
         overlap=saddle.overlap[layer - 1],

@@ -5,8 +5,10 @@ c^2 = sigma_w^2 (r_{l-1} - q_{l-1})                                             
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
 
+import numpy as np
 from torch import Tensor
 
 from mcmc.errors import QuadratureError
@@ -14,15 +16,17 @@ from mcmc.theory.model import TheoryModel
 from mcmc.theory.neuron import NeuronMoments, neuron_moments
 from mcmc.theory.quadrature import GaussianRule, Quadrature
 
+ROWS = 128  # values of t at a time: bounds the memory (1 GB otherwise at beta = 16) and keeps a block in cache
+
 
 @dataclass(frozen=True)
-class LayerAverage:
-    """One hidden layer at given order parameters: the neuron on its grid (t, y), and the rules that average it.
+class LayerGrid:
+    """A block of rows of the grid (t, y) of one layer.
 
     Attributes:
         neuron: f_l and its moments, (T, Y).
-        t:      rule of the mean pre-activation.
-        y:      rule of the conjugate field.
+        t:      the nodes and weights of these rows; the weights of all blocks together add up to 1.
+        y:      rule of the conjugate field, all of it.
     """
 
     neuron: NeuronMoments
@@ -30,41 +34,38 @@ class LayerAverage:
     y: GaussianRule
 
     def mean(self, values: Tensor) -> float:
-        """E_{t,y} of values given on the grid, (T, Y)."""
+        """The share of these rows in E_{t,y} of values given on the grid, (T, Y)."""
         return float(self.t.weights @ values @ self.y.weights)
 
-    @property
-    def free_entropy(self) -> float:
-        """G_l = E f_l."""
-        return self.mean(self.neuron.log_z)
 
-    @property
-    def overlap(self) -> float:
-        """q_l = E <phi>^2."""
-        return self.mean(self.neuron.phi**2)
+@dataclass(frozen=True)
+class LayerAverage:
+    """The averages over one hidden layer that the saddle point and its stability need.
 
-    @property
-    def self_overlap(self) -> float:
-        """r_l = E <phi^2>."""
-        return self.mean(self.neuron.phi_squared)
+    Attributes:
+        free_entropy:      G_l = E f_l.
+        overlap:           q_l = E <phi>^2.
+        self_overlap:      r_l = E <phi^2>.
+        d_omega_squared:   E (d_omega f_l)^2, which makes S_{l-1}.
+        d_omega2:          E d_omega^2 f_l, which makes R_{l-1} - S_{l-1}.
+        readout:           E y <phi>, which in the last layer makes the energy.
+        d_omega2_squared:  E (d_omega^2 f_l)^2.
+        d_omega_u_squared: E (d_omega d_u f_l)^2.
+        d_u2_squared:      E (d_u^2 f_l)^2.
+    """
 
-    @property
-    def d_omega_squared(self) -> float:
-        """E (d_omega f)^2, which makes S_{l-1}."""
-        return self.mean(self.neuron.d_omega**2)
-
-    @property
-    def d_omega2(self) -> float:
-        """E d_omega^2 f, which makes R_{l-1} - S_{l-1}."""
-        return self.mean(self.neuron.d_omega2)
-
-    @property
-    def readout(self) -> float:
-        """E y <phi>, which in the last layer makes the energy."""
-        return self.mean(self.neuron.phi * self.y.nodes)
+    free_entropy: float
+    overlap: float
+    self_overlap: float
+    d_omega_squared: float
+    d_omega2: float
+    readout: float
+    d_omega2_squared: float
+    d_omega_u_squared: float
+    d_u2_squared: float
 
 
-def layer_average(
+def layer_grids(
     model: TheoryModel,
     layer: int,
     *,
@@ -74,8 +75,8 @@ def layer_average(
     tilt: float,
     quadrature: Quadrature,
     order: int = 2,
-) -> LayerAverage:
-    """The neurons of hidden layer l = 1 ... L under the order parameters of its two sides.
+) -> Iterator[LayerGrid]:
+    """The neurons of hidden layer l = 1 ... L under the order parameters of its two sides, block by block.
 
     Args:
         overlap:           q_{l-1} of the layer below.
@@ -94,17 +95,55 @@ def layer_average(
         raise QuadratureError(f"layer {layer}: r - q = {self_overlap - overlap:.3g}, wanted > 0.", layer=layer, c=c)
     t = quadrature.t_nodes(omega_std, c)
     y = quadrature.y_nodes(field_std)
-    try:
-        neuron = neuron_moments(
-            model.activation,
-            omega_std * t.nodes,
-            field_std * y.nodes,
-            c=c,
-            tilt=tilt,
-            order=order,
-            xi_step=quadrature.xi_step,
-        )
-    except QuadratureError as error:
-        numbers = {**vars(error), "layer": layer}
-        raise QuadratureError(f"layer {layer}: {error}", **numbers) from error
-    return LayerAverage(neuron, t, y)
+    for nodes, weights in zip(t.nodes.split(ROWS), t.weights.split(ROWS), strict=True):
+        try:
+            neuron = neuron_moments(
+                model.activation,
+                omega_std * nodes,
+                field_std * y.nodes,
+                c=c,
+                tilt=tilt,
+                order=order,
+                xi_step=quadrature.xi_step,
+            )
+        except QuadratureError as error:
+            raise QuadratureError(f"layer {layer}: {error}", **{**vars(error), "layer": layer}) from error
+        yield LayerGrid(neuron, GaussianRule(nodes, weights), y)
+
+
+def layer_average(
+    model: TheoryModel,
+    layer: int,
+    *,
+    overlap: float,
+    self_overlap: float,
+    conjugate_overlap: float,
+    tilt: float,
+    quadrature: Quadrature,
+) -> LayerAverage:
+    """The averages of hidden layer l = 1 ... L; arguments and errors as `layer_grids`."""
+    grids = layer_grids(
+        model,
+        layer,
+        overlap=overlap,
+        self_overlap=self_overlap,
+        conjugate_overlap=conjugate_overlap,
+        tilt=tilt,
+        quadrature=quadrature,
+    )
+    return LayerAverage(*np.sum([astuple(_block_average(grid)) for grid in grids], axis=0).tolist())
+
+
+def _block_average(grid: LayerGrid) -> LayerAverage:
+    neuron = grid.neuron
+    return LayerAverage(
+        free_entropy=grid.mean(neuron.log_z),
+        overlap=grid.mean(neuron.phi**2),
+        self_overlap=grid.mean(neuron.phi_squared),
+        d_omega_squared=grid.mean(neuron.d_omega**2),
+        d_omega2=grid.mean(neuron.d_omega2),
+        readout=grid.mean(neuron.phi * grid.y.nodes),
+        d_omega2_squared=grid.mean(neuron.d_omega2**2),
+        d_omega_u_squared=grid.mean(neuron.d_omega_u**2),
+        d_u2_squared=grid.mean(neuron.d_u2**2),
+    )

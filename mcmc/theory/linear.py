@@ -1,6 +1,6 @@
 """The linear activation in closed form: a von Mises-Fisher law on the sphere, at any depth and any width ratios.
 
-phi(h) = a h makes H(x) = g.x with |g|^2 = N_0 s^2 (1 + O(1/N_0)), s = prod_l a sigma_w^l (equations.md, section 2), so that
+phi(h) = a h makes H(x) = g.x, |g|^2 = N_0 s^2 up to fluctuations, s = prod_l a sigma_w^l (equations.md, section 2):
 
     Phi = max_m [ 1/2 log(1 - m^2) + beta s m ],   q_0 = m^2,   m / (1 - m^2) = beta s,   e = -s m
 

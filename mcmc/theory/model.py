@@ -13,7 +13,8 @@ from mcmc.types import as_per_layer
 class TheoryModel:
     """A random MLP in the limit N_0 -> infinity at fixed width ratios (equations.md, section 1).
 
-        h^1 = sigma_w W^1 x / sqrt(N_0) + sigma_b b^1,   h^{l+1} = sigma_w W^{l+1} phi(h^l) / sqrt(N_l) + sigma_b b^{l+1}
+        h^1 = sigma_w W^1 x / sqrt(N_0) + sigma_b b^1
+        h^{l+1} = sigma_w W^{l+1} phi(h^l) / sqrt(N_l) + sigma_b b^{l+1}
         H(x) = sqrt(N_0 / N_L) v . phi(h^L)
 
     Attributes:

@@ -42,8 +42,8 @@ def _pre_activation_grid(
     n_nodes = math.ceil((high - low) / step) + 1
     if n_nodes > MAX_H_NODES:
         raise QuadratureError(
-            f"single-neuron average: {n_nodes} nodes wanted (at most {MAX_H_NODES}) at c={c:.2e}: r - q is too close to "
-            "0 for this rule. Use a smaller beta.",
+            f"single-neuron average: {n_nodes} nodes wanted (at most {MAX_H_NODES}) at c={c:.2e}: "
+            "r - q is too close to 0 for this rule. Use a smaller beta.",
             c=c,
             n_nodes=n_nodes,
         )

@@ -22,9 +22,9 @@ def replicon_pivots(model: TheoryModel, input_overlap: float, layers: list[Layer
     for layer in range(model.depth, 0, -1):
         average = layers[layer - 1]
         weight = model.weight_variance(layer)
-        a = weight**2 * average.mean(average.neuron.d_omega2**2)
-        b = weight * average.mean(average.neuron.d_omega_u**2)
-        c = average.mean(average.neuron.d_u2**2)
+        a = weight**2 * average.d_omega2_squared
+        b = weight * average.d_omega_u_squared
+        c = average.d_u2_squared
         pivot = 1 - c * g
         if layer < model.depth:
             pivots.insert(0, pivot)
