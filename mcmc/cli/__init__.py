@@ -18,6 +18,10 @@ def main() -> None:
             print(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}))
         print(f"mlp-gibbs: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:  # what no command expected: a folder that may not be read, a directory in place of a file
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"mlp-gibbs: {where}{error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("mlp-gibbs: interrupted", file=sys.stderr)
         sys.exit(130)

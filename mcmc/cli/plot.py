@@ -22,7 +22,6 @@ def plot(
 
     data = read_run(directory)
     folder = out or directory / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
     figures = {"energy": energy_figure, "diagnostics": diagnostics_figure}
     if data.config.output.overlaps:
         figures["overlap"] = waterfall_figure

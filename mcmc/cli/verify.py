@@ -7,6 +7,11 @@ import typer
 
 from mcmc.cli.output import JsonOption, print_json, print_table
 
+DEFAULT = {
+    "model": {"activation": "sin", "n_inputs": 32, "width_ratios": [1.0], "n_networks": 4},
+    "tempering": {"beta_max": 2.0},
+}
+
 
 def verify(
     config: Annotated[Path | None, typer.Argument(help="Configuration to check; without it, a small default.")] = None,
@@ -16,10 +21,11 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Compare the configured kernel, activation and widths with exact answers; exit status 1 if one fails."""
-    from mcmc.compare.verify import DEFAULT, verify_config
-    from mcmc.config import load_config, parse_config
+    from mcmc.config import apply_overrides, load_config, parse_config
 
-    settings = load_config(config, assignments) if config else parse_config(DEFAULT)
+    settings = load_config(config, assignments) if config else parse_config(apply_overrides(DEFAULT, assignments or []))
+    from mcmc.compare.verify import verify_config  # only now: a wrong configuration is told before torch is imported
+
     checks = verify_config(settings)
     if as_json:
         print_json({"checks": [check.to_json() for check in checks], "passed": all(check.passed for check in checks)})

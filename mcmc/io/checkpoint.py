@@ -88,7 +88,8 @@ def load_checkpoint(directory: Path) -> Checkpoint | None:
 
 
 def _pack(checkpoint: Checkpoint) -> bytes:
-    meta = np.frombuffer(json.dumps(checkpoint.meta, sort_keys=True).encode(), dtype=np.uint8)
+    facts = {"meta": checkpoint.meta, "names": sorted(checkpoint.arrays)}
+    meta = np.frombuffer(json.dumps(facts, sort_keys=True).encode(), dtype=np.uint8)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **{_META: meta}, **checkpoint.arrays)
     return buffer.getvalue()
@@ -101,8 +102,10 @@ def _unpack(data: bytes) -> Checkpoint:
         raise ValueError(f"its array {damaged} does not match its checksum")
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    meta = json.loads(arrays.pop(_META).tobytes().decode())
-    return Checkpoint(arrays, meta)
+    facts = json.loads(arrays.pop(_META).tobytes().decode())
+    if sorted(arrays) != facts["names"]:
+        raise ValueError("its table of arrays is damaged")
+    return Checkpoint(arrays, facts["meta"])
 
 
 def _checksum(data: bytes) -> str:

@@ -109,7 +109,7 @@ class RunDirectory:
         path = self.path / name
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(content, dict) or (name == RUN_FILE and not _RUN_KEYS <= content.keys()):
+            if not isinstance(content, dict) or (name == RUN_FILE and not content.keys() >= _RUN_KEYS):
                 raise ValueError(f"it lacks some of {', '.join(sorted(_RUN_KEYS))}")
             return content
         except (FileNotFoundError, NotADirectoryError):

@@ -11,6 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from mcmc.errors import UsageError
+from mcmc.io.atomic import storage_error
+
 MEASURED: dict[str, Any] = {"fmt": "o", "markersize": 3.5, "capsize": 2, "linewidth": 1}
 PREDICTED: dict[str, Any] = {"color": "black", "linewidth": 1.2}
 DPI = 160
@@ -31,7 +34,19 @@ def pick(n: int, at_most: int) -> list[int]:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write the figure and free its memory."""
-    figure.savefig(path, dpi=DPI)
-    plt.close(figure)
+    """Write the figure, its folder too, and free its memory.
+
+    Raises:
+        UsageError: the ending of the name is no format of figures.   StorageError: it cannot be written there.
+    """
+    formats = figure.canvas.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in formats:
+        raise UsageError(f"{path} must end with a format of figures: {', '.join(f'.{name}' for name in formats)}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=DPI)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        plt.close(figure)
     return path

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 
@@ -95,7 +96,7 @@ def position_bytes(config: RunConfig) -> int:
 
 
 def memory_bytes(config: RunConfig) -> dict[str, int]:
-    """Memory of a run by use: weights, positions, activations of one block, and the buffers of a segment.
+    """Memory of a run by use: weights, positions, activations of one block, the buffers of a segment, histograms.
 
     A trajectory holds six position-sized arrays (position, momentum and gradient, now and proposed) and, for the
     block that moves, each layer's activation and derivative.
@@ -108,13 +109,16 @@ def memory_bytes(config: RunConfig) -> dict[str, int]:
     block = min(config.run.block_networks or model.n_networks, model.n_networks)
     draws = config.segment_sweeps // config.run.measure_every
     series = 8.0 * n_states
+    n_counts = 0
     if config.output.overlaps:
         series += 4 * len(widths) * n_states * (1 + (n_replicas - 1) / 2)
+        n_counts = len(widths) * model.n_networks * tempering.n_temperatures * (config.output.n_bins + 2)
     return {
         "weights": model.n_networks * weights * size,
         "positions": 6 * position_bytes(config),
         "activations": 2 * sum(widths[1:]) * block * tempering.n_temperatures * n_replicas * size,
         "series_of_a_segment": int(draws * series),
+        "histograms": 8 * n_counts,
     }
 
 
@@ -122,4 +126,8 @@ def available_memory_bytes(device: torch.device) -> int:
     """Free memory of the device, as the operating system or the driver tells."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:  # what can be had without swapping; the free pages alone would leave out the cache of files
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,5 +1,6 @@
 """What a run would cost, before it is started: shapes, memory, floating-point operations, time."""
 
+import resource
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,6 +26,7 @@ class Plan:
         memory:          bytes by use.
         flops_per_sweep: of the forces alone, which are nearly everything.
         seconds_per_sweep: measured on this machine, just now; measuring of overlaps included.
+        peak_bytes:      growth of the peak memory during that pilot, to hold `memory` (less the series) against.
     """
 
     config: RunConfig
@@ -33,6 +35,7 @@ class Plan:
     free_bytes: int
     flops_per_sweep: float
     seconds_per_sweep: float
+    peak_bytes: int
 
     @property
     def estimated_seconds(self) -> float:
@@ -50,6 +53,7 @@ class Plan:
             "n_replicas": tempering.n_replicas,
             "n_chains": model.n_networks * tempering.n_temperatures * tempering.n_replicas,
             "memory_bytes": {**self.memory, "total": sum(self.memory.values())},
+            "pilot_peak_bytes": self.peak_bytes,
             "free_bytes": self.free_bytes,
             "flops_per_sweep": self.flops_per_sweep,
             "seconds_per_sweep": self.seconds_per_sweep,
@@ -70,6 +74,7 @@ class Plan:
                 f"chains            {facts['n_networks']} networks x {facts['n_temperatures']} temperatures x "
                 f"{facts['n_replicas']} replicas = {facts['n_chains']}",
                 f"memory            {total:.1f} MiB of {self.free_bytes / 2**30:.1f} GiB free ({memory})",
+                f"measured          {self.peak_bytes / 2**20:.1f} MiB more at the peak of a pilot, before any series",
                 f"FLOPs per sweep   {self.flops_per_sweep:.3g}",
                 f"time per sweep    {1e3 * self.seconds_per_sweep:.2f} ms (measured)",
                 f"whole run         {self.estimated_seconds:.0f} s for {sweeps}, {self.config.n_segments} files",
@@ -96,6 +101,7 @@ def plan(config: RunConfig) -> Plan:
     """
     device = resolve_device(config.run.device)
     refuse_if_too_large(config, device)
+    peak_before = _peak_bytes(device)
     simulation = Simulation.start(config, device)
     simulation.advance()  # warm-up
     _wait(device)
@@ -108,10 +114,22 @@ def plan(config: RunConfig) -> Plan:
         _wait(device)
         if time.monotonic() - start > PILOT_S:
             break
-    seconds = (time.monotonic() - start) / n_sweeps
     return Plan(
-        config, str(device), memory_bytes(config), available_memory_bytes(device), flops_per_sweep(config), seconds
+        config,
+        str(device),
+        memory_bytes(config),
+        available_memory_bytes(device),
+        flops_per_sweep(config),
+        (time.monotonic() - start) / n_sweeps,
+        _peak_bytes(device) - peak_before,
     )
+
+
+def _peak_bytes(device: torch.device) -> int:
+    """Most memory that was ever in use, of the device or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # in KiB on Linux
 
 
 def _wait(device: torch.device) -> None:

@@ -1,6 +1,7 @@
 """The whole state of a run in memory, one sweep of it, and its conversion to and from a checkpoint."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class Simulation:
     Attributes:
         sweep:       sweeps done, burn-in included; it numbers the noise, so it never goes back.
         first_bad_step: (D, C) int64, first kernel step with a non-finite energy, -1 if none.
+        first_bad_beta: (D, C) float64, inverse temperature of the chain in that step.
     """
 
     config: RunConfig
@@ -53,6 +55,7 @@ class Simulation:
     ladder_history: list[dict[str, Any]] = field(default_factory=list)
     diagnostics: StepDiagnostics = field(init=False)
     first_bad_step: Tensor = field(init=False)
+    first_bad_beta: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.diagnostics = StepDiagnostics(self.shape, self.system.device)
@@ -60,6 +63,7 @@ class Simulation:
         self.first_bad_step = torch.full(
             (n_networks, n_temperatures * n_replicas), -1, dtype=torch.int64, device=self.system.device
         )
+        self.first_bad_beta = torch.zeros_like(self.first_bad_step, dtype=torch.float64)
         self._swap_streams = Streams(
             self.config.run.seed, self.system.network_ids, torch.arange(n_replicas, device=self.system.device)
         )
@@ -95,6 +99,11 @@ class Simulation:
         tempering = self.config.tempering
         return self.config.model.n_networks, tempering.n_temperatures, tempering.n_replicas
 
+    @property
+    def beta(self) -> Tensor:
+        """(K,) float64, the ladder on the device."""
+        return _on_device(self.ladder.betas, torch.float64, self.system.device)
+
     def energy_by_slot(self) -> Tensor:
         """(D, K, R) float64, by slot."""
         return torch.cat([chains.energy for chains in self.chains]).view(self.shape)
@@ -121,7 +130,7 @@ class Simulation:
                 permutation = self.exchange.slot_of_temp[block.start : block.stop]
                 parts.append(block.system.overlaps(torch.take_along_dim(x, permutation.unsqueeze(-1), dim=1)))
             overlaps = type(parts[0])(*(torch.cat(arrays) for arrays in zip(*parts, strict=True)))
-        return Measurement(self.ladder.tensor(self.system.device), energy, self.system.n_sites, overlaps)
+        return Measurement(self.beta, energy, self.system.n_sites, overlaps)
 
     def raise_if_nonfinite(self) -> None:
         """Stop on a NaN or infinite energy, with its network, chain, step and beta."""
@@ -131,7 +140,7 @@ class Simulation:
         place, chain = (int(i) for i in bad[0])
         step = int(self.first_bad_step[place, chain])
         slot, replica = divmod(chain, self.shape[2])
-        beta = self.ladder.betas[int(self.exchange.temp_of_slot[place, slot, replica])]
+        beta = float(self.first_bad_beta[place, chain])
         network = int(self.system.network_ids[place])
         raise NonFiniteEnergyError(
             f"energy is NaN or infinite: network {network}, chain {chain} (slot {slot}, replica {replica}), "
@@ -175,12 +184,12 @@ class Simulation:
     def _explore(self) -> StepStatistics:
         n_networks, n_temperatures, n_replicas = self.shape
         device, steps = self.system.device, self.config.sampler.steps_per_sweep
-        beta = beta_of_slot(self.ladder.tensor(device), self.exchange).view(n_networks, -1)
+        beta = beta_of_slot(self.beta, self.exchange).view(n_networks, -1)
         temperature = self.exchange.temp_of_slot.view(n_networks, -1)
         step_size = self.tuner.step_size[temperature].to(self.system.dtype)
         n_leapfrog: int | Tensor = self.n_leapfrog[0]
         if len(set(self.n_leapfrog)) > 1:
-            n_leapfrog = torch.tensor(self.n_leapfrog, device=device)[temperature]
+            n_leapfrog = _on_device(tuple(self.n_leapfrog), torch.int64, device)[temperature]
         sums = torch.zeros((4, n_networks, n_temperatures * n_replicas), dtype=torch.float64, device=device)
         for i, block in enumerate(self.blocks):
             part = slice(block.start, block.stop)
@@ -193,7 +202,7 @@ class Simulation:
                 self.chains[i], info = self.kernel.step(
                     block.streams, block.system, self.chains[i], beta[part], params, step
                 )
-                self._note_nonfinite(info, part, step)
+                self._note_nonfinite(info, beta, part, step)
                 error = info.energy_error
                 sums[:, part] += torch.stack([info.acceptance, error, error**2, torch.exp(-error)])
         acceptance, error, square, exp = (to_temperature_order(v.view(self.shape), self.exchange) for v in sums)
@@ -203,12 +212,19 @@ class Simulation:
         parity = self.sweep % 2
         n_pairs = (self.shape[1] - parity) // 2
         u = self._swap_streams.uniform(Purpose.SWAP, self.sweep, n_pairs).transpose(1, 2).contiguous()
-        beta = self.ladder.tensor(self.system.device)
-        ops.exchange(u, self.energy_by_slot(), beta, self.exchange, parity)
+        ops.exchange(u, self.energy_by_slot(), self.beta, self.exchange, parity)
 
-    def _note_nonfinite(self, info: StepInfo, part: slice, step: int) -> None:
+    def _note_nonfinite(self, info: StepInfo, beta: Tensor, part: slice, step: int) -> None:
         seen = self.first_bad_step[part]
-        seen[info.is_nonfinite & (seen < 0)] = step
+        is_first = info.is_nonfinite & (seen < 0)
+        self.first_bad_beta[part] = torch.where(is_first, beta[part], self.first_bad_beta[part])
+        seen[is_first] = step
+
+
+@lru_cache(maxsize=16)
+def _on_device(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Numbers as a tensor, copied to the device once and not every sweep: each copy would make the device wait."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def _strip(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -59,19 +59,22 @@ class Networks:
         depth = len(widths) - 1
         gains, offsets = as_per_layer(sigma_w, depth), as_per_layer(sigma_b, depth)
 
-        def normals(purpose: Purpose, layer: int, n: int) -> Tensor:
+        def normals(purpose: Purpose, layer: int, n: int, scale: float) -> Tensor:
             layer_as_chain = torch.tensor([layer], dtype=torch.int64, device=ids.device)
-            return Streams(seed, ids, layer_as_chain).normal(purpose, 0, n)[:, 0]
+            drawn = torch.empty((len(ids), n), dtype=dtype, device=ids.device)
+            for place in range(len(ids)):  # one at a time: scaled in float64, which all at once would not fit
+                z = Streams(seed, ids[place : place + 1], layer_as_chain).normal(purpose, 0, n)
+                drawn[place] = z[0, 0] * scale
+            return drawn
 
         weights, biases = [], []
         for layer in range(1, depth + 1):
             n_out, n_in = widths[layer], widths[layer - 1]
-            w = normals(Purpose.WEIGHTS, layer, n_out * n_in).view(-1, n_out, n_in)
-            weights.append((w * (gains[layer - 1] / math.sqrt(n_in))).to(dtype))
+            w = normals(Purpose.WEIGHTS, layer, n_out * n_in, gains[layer - 1] / math.sqrt(n_in))
+            weights.append(w.view(-1, n_out, n_in))
             offset = offsets[layer - 1]
-            biases.append((normals(Purpose.BIASES, layer, n_out) * offset).to(dtype).unsqueeze(1) if offset else None)
-        v = normals(Purpose.WEIGHTS, depth + 1, widths[depth])
-        readout = (v * math.sqrt(widths[0] / widths[depth])).to(dtype)
+            biases.append(normals(Purpose.BIASES, layer, n_out, offset).unsqueeze(1) if offset else None)
+        readout = normals(Purpose.WEIGHTS, depth + 1, widths[depth], math.sqrt(widths[0] / widths[depth]))
         return cls(ids, activation, tuple(weights), tuple(biases), readout, gains, offsets)
 
     @property
