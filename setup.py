@@ -58,7 +58,12 @@ def extension():
     root = Path("cpp_ext")
     # whatever is built here, a source distribution carries all of it
     everything = [str(path) for path in sorted(root.glob("*/*")) if path.suffix in (".h", ".cuh", ".cu", ".cpp")]
-    cpu = [str(path) for path in sorted(root.glob("src/*.cpp")) if not path.stem.endswith("_cuda")]
+    cpu = [
+        str(path)
+        for pattern in ("src/*.cpp", "mlp/*.cpp")
+        for path in sorted(root.glob(pattern))
+        if not path.stem.endswith("_cuda")
+    ]
     if not wants_cuda():
         return CppExtension("mcmc._C", cpu, depends=everything, extra_compile_args={"cxx": CXX_FLAGS})
     cuda = [str(path) for pattern in ("src/*_cuda.cpp", "cuda/*.cu") for path in sorted(root.glob(pattern))]

@@ -5,6 +5,7 @@ Importing this module loads `mcmc._C`, which registers the operators, and gives 
 twins, which take the same decisions from the same numbers, only slower; that is said once, and the run file records it.
 """
 
+import os
 import warnings
 from importlib import import_module
 from typing import Final, Literal
@@ -49,10 +50,32 @@ def backend_for(device: torch.device) -> Backend:
     return "reference"
 
 
+def fused_engine() -> str | None:
+    """The kernels that serve float32 trajectories on the CPU: amx, avx512 or avx2; None for the plain-torch path.
+
+    The best that this processor runs, or none better than MLP_GIBBS_SIMD in the environment asks for.
+    """
+    if BACKEND == "reference":
+        return None
+    asked = os.environ.get("MLP_GIBBS_SIMD")
+    usable = tuple(_C.engines())
+    if asked is None:
+        return usable[0] if usable else None
+    order = ("amx", "avx512", "avx2")
+    wanted = order[order.index(asked) :] if asked in order else ()
+    return next((engine for engine in usable if engine in wanted), None)
+
+
 def description() -> dict[str, str | bool | None]:
     """What a run file records about the compiled part: backend, CUDA kernels, instruction set, why it is missing."""
     simd = _C.simd() if BACKEND == "extension" else None
-    return {"backend": BACKEND, "cuda_kernels": _has_cuda, "simd": simd, "extension_error": extension_error}
+    return {
+        "backend": BACKEND,
+        "cuda_kernels": _has_cuda,
+        "simd": simd,
+        "engine": fused_engine(),
+        "extension_error": extension_error,
+    }
 
 
 def _register_fakes() -> None:
@@ -75,6 +98,24 @@ def _register_fakes() -> None:
     @torch.library.register_fake("mlp_gibbs::overlap_accumulate_")
     def _(*_: Tensor | float) -> None:
         return None
+
+    @torch.library.register_fake("mlp_gibbs::pack_mlp")
+    def _(weight: Tensor, transposed: bool, engine: str) -> Tensor:
+        n_networks, rows, cols = weight.shape
+        pad, size = (32, 6) if engine == "amx" else (2, 4)  # bytes a weight: three bfloat16 parts, or one float32
+        n_bytes = size * (-(-rows // pad) * pad) * (-(-cols // pad) * pad)
+        return weight.new_empty((n_networks, n_bytes), dtype=torch.uint8)
+
+    @torch.library.register_fake("mlp_gibbs::energy_and_grad_mlp")
+    def _(x: Tensor, with_grad: bool, *_: object) -> tuple[Tensor, Tensor]:
+        n_networks, n_chains, n_sites = x.shape
+        energy = x.new_empty((n_networks, n_chains), dtype=torch.float64)
+        return energy, x.new_empty((n_networks if with_grad else 0, n_chains, n_sites))
+
+    @torch.library.register_fake("mlp_gibbs::leapfrog_mlp")
+    def _(x: Tensor, *_: object) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        x, p, grad = (torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(3))
+        return x, p, grad, x.new_empty(x.shape[:2], dtype=torch.float64)
 
 
 if BACKEND == "extension":

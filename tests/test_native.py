@@ -63,7 +63,7 @@ def test_every_instruction_set_gives_the_same_bits():
 
 
 def test_description_is_what_a_run_file_needs():
-    assert set(native.description()) == {"backend", "cuda_kernels", "simd", "extension_error"}
+    assert set(native.description()) == {"backend", "cuda_kernels", "simd", "engine", "extension_error"}
 
 
 def test_device_without_kernels_is_announced_once(monkeypatch):

@@ -2,6 +2,7 @@
 #include <Python.h>
 #include <torch/library.h>
 
+#include "../mlp/kernels.h"
 #include "blocks.h"
 
 TORCH_LIBRARY(mlp_gibbs, m) {
@@ -14,13 +15,32 @@ TORCH_LIBRARY(mlp_gibbs, m) {
       "Tensor(c!) accept_sum, Tensor(d!) swap_count, Tensor(e!) direction, Tensor(f!) round_trips) -> ()");
   m.def(
       "overlap_accumulate_(Tensor overlap, float lower, float upper, Tensor(a!) histogram, Tensor(b!) moment_sum) -> ()");
+#define MLP_GIBBS_NETWORKS                                                                                             \
+  "int[] widths, Tensor[] forward, Tensor[] backward, Tensor?[] biases, Tensor readout, str activation, "             \
+  "float[] parameters, ScalarType force_dtype, str engine"
+  m.def("fma_loop(int iterations, str engine) -> float");
+  m.def("pack_mlp(Tensor weight, bool transposed, str engine) -> Tensor");
+  m.def("energy_and_grad_mlp(Tensor x, bool with_grad, " MLP_GIBBS_NETWORKS ") -> (Tensor energy, Tensor grad)");
+  m.def("leapfrog_mlp(Tensor x, Tensor p, Tensor grad, Tensor? fresh, Tensor beta, Tensor step_size, Tensor n_leapfrog, "
+        "int reproject_every, " MLP_GIBBS_NETWORKS ") -> (Tensor x, Tensor p, Tensor grad, Tensor energy)");
 }
 
 namespace {
 
 PyObject* simd(PyObject*, PyObject*) { return PyUnicode_FromString(mlp_gibbs::block_kernels().name); }
 
+PyObject* engines(PyObject*, PyObject*) {
+  int n = 0;
+  while (mlp_gibbs::mlp_kernels(n) != nullptr) ++n;
+  PyObject* names = PyTuple_New(n);
+  for (int i = 0; names != nullptr && i < n; ++i) {
+    PyTuple_SET_ITEM(names, i, PyUnicode_FromString(mlp_gibbs::mlp_kernels(i)->name));
+  }
+  return names;
+}
+
 PyMethodDef METHODS[] = {
+    {"engines", engines, METH_NOARGS, "The fused kernels that this processor runs, best first: of amx, avx512, avx2."},
     {"simd", simd, METH_NOARGS, "The instruction set that the CPU streams use: avx512, avx2 or portable."},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -1,5 +1,6 @@
 """Numbers with their errors: averages over networks of averages within networks."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +28,16 @@ class Estimate:
         """(value - expected) / stderr; None if there is no scatter to judge by."""
         return (self.value - expected) / self.stderr if self.stderr > 0 else None
 
+    def bound(self, n_sigma: float) -> float:
+        """How many stderr have the tail of n_sigma: Student's t, because few networks know their own error badly."""
+        return float(t.isf(norm.sf(n_sigma), self.n_networks - 1))
+
     def agrees(self, expected: float, *, n_sigma: float = 3.0) -> bool:
-        """True within n_sigma errors, as the tail of Student's t: few networks know their own error badly."""
+        """True within `bound(n_sigma)` errors; without scatter, if equal up to rounding."""
         distance = self.n_sigma(expected)
-        return distance is None or abs(distance) <= t.isf(norm.sf(n_sigma), self.n_networks - 1)
+        if distance is None:
+            return math.isclose(self.value, expected, rel_tol=1e-9, abs_tol=1e-12)
+        return abs(distance) <= self.bound(n_sigma)
 
 
 def network_average(per_network: np.ndarray) -> Estimate:
@@ -57,7 +64,7 @@ def controlled_average(per_network: np.ndarray, control: np.ndarray) -> Estimate
     """
     y, z = np.asarray(per_network, dtype=np.float64), np.asarray(control, dtype=np.float64)
     spread = float(((z - z.mean()) ** 2).sum())
-    if len(y) < 8 or spread == 0:
+    if len(y) < 8 or spread <= 1e-24 * float((z**2).sum()):  # a constant, up to rounding, controls nothing
         return network_average(y)
     slope = float(((y - y.mean()) * (z - z.mean())).sum()) / spread
     residual = y - slope * z

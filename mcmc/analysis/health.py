@@ -16,6 +16,7 @@ from mcmc.io.schema import Key
 
 N_SIGMA = 4.0
 MIN_DRAWS = 20  # fewer cannot be cut in halves that say anything
+MIN_NETWORKS = 4  # fewer know their error so badly that nothing could ever deviate
 
 
 def run_health(path: Path) -> dict[str, Any]:
@@ -56,8 +57,11 @@ def run_health(path: Path) -> dict[str, Any]:
 
 def equilibration(data: RunData) -> tuple[str, list[str]]:
     """("yes" | "no" | "unknown", reasons): identity A, agreement of the halves of the run, round trips."""
-    if data.energy.shape[0] < MIN_DRAWS or data.energy.shape[1] < 2:
-        return "unknown", [f"needs {MIN_DRAWS} draws and 2 networks, found {data.energy.shape[:2]}"]
+    n_draws, n_networks = data.energy.shape[:2]
+    if n_draws < MIN_DRAWS or n_networks < MIN_NETWORKS:
+        return "unknown", [
+            f"needs {MIN_DRAWS} draws and {MIN_NETWORKS} networks, found {n_draws} draws of {n_networks} networks"
+        ]
     findings = [_halves(data)]
     if data.config.output.overlaps:
         findings.append(_worst("identity A", identity_a(network_means(data)), data.beta))
@@ -87,7 +91,11 @@ def _worst(name: str, differences: list[Estimate], beta: np.ndarray) -> tuple[bo
     distances = [abs(estimate.n_sigma(0.0) or 0.0) for estimate in differences]
     k = int(np.argmax(distances))
     agrees = all(estimate.agrees(0.0, n_sigma=N_SIGMA) for estimate in differences)
-    return agrees, f"{name}: largest deviation {distances[k]:.1f} sigma, at beta = {beta[k]:.3g}"
+    allowed = differences[k].bound(N_SIGMA)
+    return (
+        agrees,
+        f"{name}: largest deviation {distances[k]:.1f} sigma (allowed {allowed:.1f}), at beta = {beta[k]:.3g}",
+    )
 
 
 def _rates(data: RunData) -> dict[str, Any]:

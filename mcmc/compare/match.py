@@ -185,14 +185,16 @@ def _equilibrium_sentence(identity: list[Match]) -> str:
 def _agreement_sentence(means: list[Match], n_inputs: int) -> str:
     extreme = max(means, key=lambda m: m.distance)
     largest = f"largest {extreme.n_sigma or 0:+.1f}: {extreme.observable} at beta = {extreme.beta:.3g}"
+    n_networks = extreme.measured.n_networks
+    within = f"that is {extreme.measured.bound(AGREEMENT_SIGMA):.1f} standard errors of {n_networks} networks"
     off = [m for m in means if not m.agrees]
     if not off:
         return (
             f"All {len(means)} energies and overlaps agree with the replica-symmetric theory within "
-            f"{AGREEMENT_SIGMA:g} sigma ({largest})."
+            f"{AGREEMENT_SIGMA:g} sigma, {within} ({largest})."
         )
     return (
         f"{len(off)} of {len(means)} energies and overlaps differ from the replica-symmetric theory by more than "
-        f"{AGREEMENT_SIGMA:g} sigma, from beta = {min(m.beta for m in off):.3g} on ({largest}). "
+        f"{AGREEMENT_SIGMA:g} sigma, {within}, from beta = {min(m.beta for m in off):.3g} on ({largest}). "
         f"At N_0 = {n_inputs}, corrections of order 1/N_0 come beside the statistical error."
     )

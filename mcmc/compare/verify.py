@@ -24,13 +24,10 @@ from mcmc.run.replicas import ReplicaDraws, draw_replicas
 from mcmc.systems.mlp.energy import MlpSystem
 from mcmc.systems.mlp.exact import ExactMoments, linear_field, quadrature_moments, von_mises_fisher
 
-DEFAULT = {
-    "model": {"activation": "sin", "n_inputs": 32, "width_ratios": [1.0], "n_networks": 4},
-    "tempering": {"beta_max": 2.0},
-}
 N_SIGMA = 4.5  # about 30 checks: one false alarm in 5000 tables
 N_REPLICAS = 64
 N_BURN_IN, N_DRAWS = 150, 250
+STEPS_PER_SWEEP = {"hmc": 1, "mala": 3, "langevin": 5, "random_walk": 10}
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def verify_config(config: RunConfig) -> list[Check]:
     if config.run.dtype == "float32":
         checks.append(_precision(config))
     for n_inputs, name in ((2, "circle"), (3, "sphere")):
-        small = _variant(config, {"n_inputs": n_inputs, "n_networks": 1}, [0.5 * beta, beta])
+        small = _variant(config, {"n_inputs": n_inputs, "n_networks": 1}, [0.0, 0.5 * beta, beta])
         draws = draw_replicas(small, n_burn_in=N_BURN_IN, n_draws=N_DRAWS)
         system = build_system(_with(small, "run", {"dtype": "float64"}), torch.device("cpu"))
         checks += _moments(name, draws, [quadrature_moments(system, b)[0] for b in draws.simulation.ladder.betas])
@@ -206,6 +203,8 @@ def _variant(
         data["model"]["width_ratios"] = [max(ratio, 3.0) for ratio in config.model.width_ratios]
     data["tempering"] = {"betas": betas, "n_replicas": n_replicas, "exchange": config.tempering.exchange}
     data["sampler"]["step_size"] = data["sampler"]["step_size"] or _safe_step(config, betas)
+    # a slow chain must not look like a wrong one: as much movement a sweep as one short HMC trajectory
+    data["sampler"]["steps_per_sweep"] = max(config.sampler.steps_per_sweep, STEPS_PER_SWEEP[config.sampler.kernel])
     if isinstance(data["sampler"]["n_leapfrog"], list):
         data["sampler"]["n_leapfrog"] = max(data["sampler"]["n_leapfrog"])
     data["run"] |= {"n_burn_in": 0, "n_sweeps": N_DRAWS, "measure_every": 1}

@@ -54,12 +54,13 @@ def load_checkpoint(directory: Path) -> Checkpoint | None:
         CheckpointError: there were checkpoints and none is intact.
     """
     entries = _read_manifest(directory)
+    listed = {entry["file"] for entry in entries or []}
+    unlisted = [name for name in GENERATIONS if name not in listed and (directory / name).exists()]
     if entries is None:
-        present = [name for name in GENERATIONS if (directory / name).exists()]
-        if not present and not (directory / MANIFEST).exists():
+        if not unlisted and not (directory / MANIFEST).exists():
             return None
-        warnings.warn(f"{directory / MANIFEST} is damaged or missing; looking at {present} itself.", stacklevel=2)
-        entries = [{"file": name, "serial": None, "sha256": None} for name in present]
+        warnings.warn(f"{directory / MANIFEST} is damaged or missing; looking at {unlisted} itself.", stacklevel=2)
+    entries = [*(entries or []), *({"file": name, "serial": None, "sha256": None} for name in unlisted)]
     intact, damaged = [], []
     for entry in entries:
         try:

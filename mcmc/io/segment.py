@@ -15,7 +15,7 @@ import numpy as np
 
 from mcmc._version import __version__
 from mcmc.errors import SegmentError
-from mcmc.io.atomic import write_atomically
+from mcmc.io.atomic import write_bytes_atomically
 from mcmc.io.schema import DATASETS, H5MD_VERSION, SCALES, SCHEMA, SCHEMA_VERSION, TIME_SERIES
 
 # libver: the default marks files in a way that HDF5 1.10 cannot promise to read; 'latest' refuses to open after a kill
@@ -45,19 +45,20 @@ def write_segment(
     }
     stored = {name: a.astype(DATASETS[name].dtype, copy=False) for name, a in arrays.items() if a.size}
 
-    def write(part: FilePath) -> None:
-        with h5py.File(part, "w", libver=LIBVER) as file:
-            _write_head(file, head)
-            for axis, values in scales.items():
-                scale = file.create_dataset(axis, data=values)
-                scale.make_scale(axis)
-                scale.attrs["meaning"] = SCALES[axis]
-            for name, array in stored.items():
-                _write_dataset(file, name, array)
-            file.attrs["sha256"] = _digest(stored, scales, head)
-            file.attrs["complete"] = 1
-
-    write_atomically(path, write)
+    # in memory: HDF5 does not survive a refused write (it crashed on a full disk when the file was closed)
+    with h5py.File(segment_name(0), "w", driver="core", backing_store=False, libver=LIBVER) as file:
+        _write_head(file, head)
+        for axis, values in scales.items():
+            scale = file.create_dataset(axis, data=values)
+            scale.make_scale(axis)
+            scale.attrs["meaning"] = SCALES[axis]
+        for name, array in stored.items():
+            _write_dataset(file, name, array)
+        file.attrs["sha256"] = _digest(stored, scales, head)
+        file.attrs["complete"] = 1
+        file.flush()
+        image = file.id.get_file_image()
+    write_bytes_atomically(path, image)
 
 
 def read_segment(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
@@ -117,7 +118,9 @@ def _write_dataset(file: h5py.File, name: str, array: np.ndarray) -> None:
             dataset.dims[axis].attach_scale(file[label])
         dataset.dims[axis].label = label
     if name in TIME_SERIES:  # H5MD: a time series is a group {step, value}; the steps are the draw axis
-        dataset.parent["step"] = file["draw"]
+        # a dataset of its own: under a second name, xarray would call the draw axis "step"
+        step = dataset.parent.create_dataset("step", data=file["draw"][()], chunks=True, fletcher32=True)
+        step.dims[0].attach_scale(file["draw"])
 
 
 def _check_head(path: FilePath, attributes: Mapping[str, Any]) -> None:

@@ -41,6 +41,12 @@ def leapfrog(
     """
     assert start.grad is not None
     assert start.momentum is not None
+    fused = system.fused_leapfrog(
+        start.x, start.momentum, start.grad, fresh, beta, step_size, n_leapfrog, REPROJECT_EVERY
+    )
+    if fused is not None:
+        x, p, grad, energy = fused
+        return ChainState(x, energy, grad, p)
     manifold = system.manifold
     n_steps = n_leapfrog if isinstance(n_leapfrog, int) else int(n_leapfrog.max())
     x, p, grad, energy = start.x, start.momentum, start.grad, start.energy

@@ -33,7 +33,9 @@ class IdentityA(SumObserver):
         self.tensors["n"] += 1
 
     def result(self) -> dict[str, np.ndarray]:
-        n = max(1, int(self.tensors["n"]))
+        n = int(self.tensors["n"])
+        if n == 0:  # no mean of nothing: the last segment may end before its first draw
+            return {}
         return {
             Key.IDENTITY_ENERGY: self.tensors["energy"].cpu().numpy() / n,
             Key.IDENTITY_OVERLAP: self.tensors["overlap"].cpu().numpy() / n,

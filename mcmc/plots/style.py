@@ -11,8 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from mcmc.errors import UsageError
-from mcmc.io.atomic import storage_error
+from mcmc.errors import StorageError, UsageError
 
 MEASURED: dict[str, Any] = {"fmt": "o", "markersize": 3.5, "capsize": 2, "linewidth": 1}
 PREDICTED: dict[str, Any] = {"color": "black", "linewidth": 1.2}
@@ -46,7 +45,7 @@ def save(figure: Figure, path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=DPI)
     except OSError as error:
-        raise storage_error(path, error) from error
+        raise StorageError(f"cannot write the figure {path}: {error.strerror or error}. Give another path.") from error
     finally:
         plt.close(figure)
     return path

@@ -13,7 +13,7 @@ import torch
 
 from mcmc import native
 from mcmc.config import RunConfig
-from mcmc.errors import ConfigError, RunDirectoryError, SegmentError
+from mcmc.errors import ConfigError, MlpGibbsError, RunDirectoryError, SegmentError
 from mcmc.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mcmc.io.directory import BURN_IN_FILE, RunDirectory
 from mcmc.io.segment import read_segment
@@ -68,7 +68,11 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOut
     run_directory.open_for(config, _facts(device))
     with run_directory.locked(), _signals() as caught:
         run_directory.log("start", device=str(device))
-        outcome = _Driver(config, run_directory, device, is_quiet).go(caught)
+        try:
+            outcome = _Driver(config, run_directory, device, is_quiet).go(caught)
+        except MlpGibbsError as error:
+            run_directory.log(type(error).__name__, message=str(error))
+            raise
         run_directory.log(
             "complete" if outcome.is_complete else f"stopped by {outcome.signal_name}", sweep=outcome.sweep
         )
@@ -80,10 +84,10 @@ def refuse_if_too_large(config: RunConfig, device: torch.device) -> None:
     needed, free = sum(memory_bytes(config).values()), available_memory_bytes(device)
     if needed > free:
         fits = int(config.model.n_networks * free / needed)
+        advice = f"About {fits} networks would fit at these sizes" if fits else "Not one network of this size would fit"
         raise ConfigError(
             f"this run needs about {needed / 2**30:.1f} GiB and {device} has {free / 2**30:.1f} GiB free. "
-            f"About {fits} networks would fit at these sizes; or set run.block_networks, a smaller "
-            "output.segment_sweeps, or a larger run.measure_every.",
+            f"{advice}; or set run.block_networks, a smaller output.segment_sweeps, or a larger run.measure_every.",
             needed_bytes=needed,
             free_bytes=free,
         )
@@ -109,6 +113,8 @@ class _Driver:
         if self.is_resumed:
             self.progress.note(f"resuming {self.directory.path} at sweep {self.simulation.sweep} of {self.total}")
         try:
+            if self.simulation.sweep == self.config.run.n_burn_in == 0:
+                self._save()  # results without any checkpoint could not be continued after a kill
             while self.simulation.sweep < self.total and not caught:
                 is_milestone = self._one_sweep()
                 if is_milestone or time.monotonic() - saved > self.config.run.checkpoint_every_s:
@@ -137,6 +143,7 @@ class _Driver:
             burn_in_round = next(r for r in self.rounds if sweep < r.stop)
             learn_from_sweep(self.simulation, statistics, burn_in_round, sweep)
             if sweep + 1 == n_burn_in:
+                self.progress.note(self.simulation.ladder_history[-1].get("report", "burn-in is over"))
                 self.directory.write_json(BURN_IN_FILE, {"rounds": self.simulation.ladder_history})
                 self.production.begin()
                 is_milestone = True

@@ -56,6 +56,23 @@ class System(Protocol):
         """H(x) and its gradient in the ambient space: (D, C, n0) -> (D, C) float64, (D, C, n0)."""
         ...
 
+    def fused_leapfrog(
+        self,
+        x: Tensor,
+        p: Tensor,
+        grad: Tensor,
+        fresh: Tensor | None,
+        beta: Tensor,
+        step_size: Tensor,
+        n_leapfrog: int | Tensor,
+        reproject_every: int,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+        """The trajectory of `mcmc.kernels.leapfrog.leapfrog` in one call: x, p, grad, energy at its end.
+
+        None where there is no such call, as for most systems: `return None` is a whole implementation.
+        """
+        ...
+
     def overlaps(self, x: Tensor) -> Overlaps:
         """Overlaps of the replicas of x, (D, K, R, n0) in temperature order."""
         ...

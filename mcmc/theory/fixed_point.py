@@ -19,6 +19,7 @@ Vector = NDArray[np.float64]
 Payload = TypeVar("Payload")
 MAX_BACKTRACKS = 12
 MIN_DAMPING = 0.1
+MAX_MOVE = 1.0  # in units of 1 + |x|: extrapolating from nearly parallel differences can point anywhere
 RESTART_GROWTH = 3.0  # residual this much above the best one: the linear model of F is stale, forget it
 
 
@@ -76,7 +77,8 @@ def find_fixed_point(
         elif residual < best:
             best, damping = residual, min(damping * 1.5, 1.0)
         points, errors = [*points[-memory:], x], [*errors[-memory:], error]
-        x = project(_mix(points, errors, damping))
+        move = _mix(points, errors, damping) - x
+        x = project(x + move * min(1.0, MAX_MOVE / np.max(np.abs(move) / (1 + np.abs(x)))))
 
 
 def _mix(points: list[Vector], errors: list[Vector], damping: float) -> Vector:

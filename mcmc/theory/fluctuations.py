@@ -5,8 +5,8 @@ Q^l_ab (l = 0..L) and Qhat^l_ab (l = 1..L), diagonal Q^l_aa and Qhat^l_aa (l = 1
 covariance of Q^l_12 and Q^m_12 is the (12),(12) element of -(Hessian)^{-1} at n -> 0.
 
 Single neurons. Write a "leg" phi for each replica index of Qhat^l and a leg d = sigma_w d/dh for each index of Q^{l-1}.
-Replicas factorise at given (t, y), so that the Hessian needs only mu_{ij...} = <He_k phi^b> sigma_w^k / c^k, with k legs
-d and b legs phi on one replica (o: the product of the two averages):
+Replicas factorise at given (t, y), so that the Hessian needs only mu_{ij...} = <He_k phi^b> sigma_w^k / c^k, with k
+legs d and b legs phi on one replica (o: the product of the two averages):
 
     same pair     M1_ij = E mu_ij^2 - o           K1_ij = 1/2 [E mu_ijj mu_i - o]    P1_ij = 1/4 [E mu_iijj - o]
     one shared    M2_ij = E mu_ij mu_i mu_j - o

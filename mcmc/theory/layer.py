@@ -52,6 +52,7 @@ class LayerAverage:
         d_omega2_squared:  E (d_omega^2 f_l)^2.
         d_omega_u_squared: E (d_omega d_u f_l)^2.
         d_u2_squared:      E (d_u^2 f_l)^2.
+        n_points:          points of the grid (t, y).
     """
 
     free_entropy: float
@@ -63,6 +64,7 @@ class LayerAverage:
     d_omega2_squared: float
     d_omega_u_squared: float
     d_u2_squared: float
+    n_points: float
 
 
 def layer_grids(
@@ -146,4 +148,5 @@ def _block_average(grid: LayerGrid) -> LayerAverage:
         d_omega2_squared=grid.mean(neuron.d_omega2**2),
         d_omega_u_squared=grid.mean(neuron.d_omega_u**2),
         d_u2_squared=grid.mean(neuron.d_u2**2),
+        n_points=neuron.log_z.numel(),
     )

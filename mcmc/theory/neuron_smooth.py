@@ -17,7 +17,8 @@ from mcmc.theory.quadrature import CUTOFF
 
 MAX_H_SCALE = 0.5  # phi(h) itself varies on |h| ~ 1 whatever c is: times xi_step = 1/2, 1e-15 for tanh, sin and erf
 MAX_H_NODES = 200_000  # c ~ 1e-4: the zero-temperature limit, which this rule is not made for
-MAX_LOG_SPREAD = 600.0  # exp(-708) is the smallest normal float64; beyond this the tilt needs a logarithm per node
+MAX_LOG_SPREAD = 600.0  # exp(-708) is the smallest normal float64
+MAX_PULL = 150.0  # a quarter of that: see _block_sums
 
 
 def hermite_polynomials(x: Tensor, order: int) -> list[Tensor]:
@@ -28,17 +29,19 @@ def hermite_polynomials(x: Tensor, order: int) -> list[Tensor]:
     return values[: order + 1]
 
 
-def _pre_activation_grid(
-    activation: Activation, omega: Tensor, u_max: float, c: float, tilt: float, xi_step: float
-) -> Tensor:
-    """Equidistant h that cover every peak the tilt can make and resolve the narrowest of them."""
-    # the tilt gains at most `gain`, so that a peak further than sqrt(2 gain) from omega (in units of c) cannot win
+def _reach(activation: Activation, u_max: float, tilt: float) -> float:
+    """Distance from omega, in units of c, within which every peak of the tilted Gaussian lies."""
+    # the tilt gains at most `gain`: a peak further out than sqrt(2 gain) cannot win
     gain = 2 * u_max * activation.bound + 0.5 * abs(tilt) * activation.bound**2
-    reach = c * (CUTOFF + math.sqrt(2 * gain))
+    return CUTOFF + math.sqrt(2 * gain)
+
+
+def _pre_activation_grid(omega: Tensor, reach: float, u_max: float, c: float, tilt: float, xi_step: float) -> Tensor:
+    """Equidistant h that cover every peak and resolve the narrowest of them."""
     # curvature of the exponent in xi: 1 + c^2 (|u| |phi''| + |tilt| ...), with |phi''|, |phi'| <~ 1 for our activations
     peak = 1 / math.sqrt(1 + c**2 * (u_max + abs(tilt)))
     step = min(c * peak, MAX_H_SCALE) * xi_step
-    low, high = float(omega.min()) - reach, float(omega.max()) + reach
+    low, high = float(omega.min()) - c * reach, float(omega.max()) + c * reach
     n_nodes = math.ceil((high - low) / step) + 1
     if n_nodes > MAX_H_NODES:
         raise QuadratureError(
@@ -57,28 +60,43 @@ def smooth_moments(
 
     Arguments, shapes and errors as in `neuron.neuron_moments`. Rounding costs about 1e-16 / c^k in D[k, b].
     """
-    h = _pre_activation_grid(activation, omega, float(u.abs().max()), c, tilt, xi_step)
+    u_max = float(u.abs().max())
+    reach = _reach(activation, u_max, tilt)
+    n_rows = len(omega)
+    is_steep = 2 * u_max * activation.bound + 0.5 * abs(tilt) * activation.bound**2 > MAX_LOG_SPREAD
+    if is_steep and n_rows > 1:
+        spacing = float(omega.diff().abs().max()) / c
+        n_rows = max(1, min(n_rows, int(2 * MAX_PULL / (reach * spacing))))
+    blocks = []
+    for rows in omega.split(n_rows):
+        h = _pre_activation_grid(rows, reach, u_max, c, tilt, xi_step)
+        blocks.append(_block_sums(activation, rows, u, h, c, tilt, order, is_steep))
+    log_z = torch.cat([block[0] for block in blocks])
+    moments = {key: torch.cat([block[1][key] for block in blocks]) / c ** key[0] for key in blocks[0][1]}
+    return log_z, moments
+
+
+def _block_sums(
+    activation: Activation, omega: Tensor, u: Tensor, h: Tensor, c: float, tilt: float, order: int, is_steep: bool
+) -> tuple[Tensor, dict[tuple[int, int], Tensor]]:
+    """log Z and <He_k phi^b> for some rows omega, by matrix products over h.
+
+    A steep tilt (large beta) would underflow where the Gaussian picks its small values. Then the Gaussian about the
+    middle omega_0 of the rows goes with the tilt, and only N(h; omega)/N(h; omega_0) with the rows, which varies by at
+    most exp(+-MAX_PULL) for |h - omega_0| |omega - omega_0| <= MAX_PULL c^2.
+    """
     phi = activation.phi(h)
     xi = (h - omega[:, None]) / c  # (T, J)
-    measure = torch.exp(-0.5 * xi**2) * (float(h[1] - h[0]) / (c * math.sqrt(2 * math.pi)))
-    left = [measure * he for he in hermite_polynomials(xi, order)]
+    log_measure = -0.5 * xi**2
     log_tilt = 0.5 * tilt * phi**2 + u[:, None] * phi  # (Y, J)
-    shift = log_tilt.amax(1)
-    is_safe = shift - log_tilt.amin(1) < MAX_LOG_SPREAD
-    right = torch.exp(log_tilt - shift[:, None])
-    powers = [phi**b for b in range(order + 1)]
-    pairs = [(k, b) for k in range(order + 1) for b in range(order + 1 - k)]
-    sums = {(k, b): left[k] @ (right * powers[b]).T for k, b in pairs}
-    log_z = torch.log(sums[0, 0]) + shift
-    moments = {(k, b): sums[k, b] / sums[0, 0] / c**k for k, b in pairs}
-    for column in torch.nonzero(~is_safe).flatten().tolist():
-        # here the product would underflow where the tilt is small: take the logarithm before the exponential
-        exponent = -0.5 * xi**2 + log_tilt[column]
-        top = exponent.amax(1, keepdim=True)
-        weight = torch.exp(exponent - top)
-        norm = weight.sum(1)
-        log_z[:, column] = top[:, 0] + torch.log(norm * (float(h[1] - h[0]) / (c * math.sqrt(2 * math.pi))))
-        for k, he in enumerate(hermite_polynomials(xi, order)):
-            for b in range(order + 1 - k):
-                moments[k, b][:, column] = (weight * he) @ powers[b] / norm / c**k
-    return log_z, moments
+    if is_steep:
+        log_middle = -0.5 * ((h - 0.5 * (omega[0] + omega[-1])) / c) ** 2
+        log_measure, log_tilt = log_measure - log_middle, log_tilt + log_middle
+    row_shift, column_shift = log_measure.amax(1, keepdim=True), log_tilt.amax(1, keepdim=True)
+    measure, weight = torch.exp(log_measure - row_shift), torch.exp(log_tilt - column_shift)
+    left = [measure * he for he in hermite_polynomials(xi, order)]
+    right = [weight * phi**b for b in range(order + 1)]
+    sums = {(k, b): left[k] @ right[b].T for k in range(order + 1) for b in range(order + 1 - k)}
+    spacing = float(h[1] - h[0]) / (c * math.sqrt(2 * math.pi))
+    log_z = torch.log(sums[0, 0] * spacing) + row_shift + column_shift.T
+    return log_z, {key: value / sums[0, 0] for key, value in sums.items()}

@@ -15,7 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mcmc.errors import QuadratureError
+
 CUTOFF = 7.5  # the Gaussian mass beyond 7.5 standard deviations is 6e-14; the integrands grow at most like y^2
+MAX_NODES = 50_000  # c / omega_std ~ 1e-4 at the default step, far below any beta that can be solved
 Direction = Literal["t", "y", "xi"]
 DIRECTIONS: tuple[Direction, ...] = ("t", "y", "xi")
 
@@ -92,7 +95,16 @@ class Quadrature:
         """Rule for t in omega = omega_std * t, when omega is blurred by thermal_std = c."""
         if omega_std == 0:
             return point_rule()
-        return trapezoid_rule(self.t_step * min(1.0, thermal_std / omega_std))
+        step = self.t_step * min(1.0, thermal_std / omega_std)
+        if CUTOFF / step > MAX_NODES:
+            raise QuadratureError(
+                f"average over the mean field: step {step:.1e} wanted at c={thermal_std:.2e}, "
+                f"omega_std={omega_std:.2e}, more than {2 * MAX_NODES} nodes: r - q is too close to 0. "
+                "Use a smaller beta.",
+                step=step,
+                c=thermal_std,
+            )
+        return trapezoid_rule(step)
 
     def y_nodes(self, field_std: float) -> GaussianRule:
         """Rule for y in u = field_std * y."""

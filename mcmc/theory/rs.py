@@ -27,9 +27,10 @@ from mcmc.theory.saddle import SaddlePoint
 from mcmc.theory.stability import replicon_pivots
 
 FIRST_BETA = 0.5  # small enough to be reached from beta = 0 in one step for sigma_w = O(1)
-BETA_GROWTH = 2.0
+BETA_GROWTHS = (2.0, 1.25)  # factor between the temperatures of a continuation; the second where the first fails
 CONTINUATION_TOL = 1e-4  # intermediate temperatures only give the next starting point
 HOPELESS = 10.0  # a step that is this much too coarse after one evaluation is refined without a second
+MAX_POINTS = 1_000_000  # of one layer's grid, about 0.3 s an evaluation; reached far inside the unstable region only
 SETTLED = 0.03  # an error this far below its limit stays below it while the other steps are refined
 
 
@@ -44,8 +45,8 @@ def solve_rs(
 ) -> SaddlePoint:
     """The replica-symmetric saddle point at one inverse temperature, with its stability and its error.
 
-    Where there are several solutions, this is the one that is connected to beta = 0 through increasing beta, which is
-    the equilibrium one until the replicon turns negative.
+    Where there are several solutions, this is the one that is connected to beta = 0 through increasing beta: the
+    equilibrium one as long as replica symmetry holds. The pivots show a continuous breaking, not a discontinuous one.
 
     Args:
         beta:       inverse temperature >= 0.
@@ -69,10 +70,18 @@ def solve_rs(
         raise UsageError(f"initial has {len(initial.overlap) - 1} hidden layers, the model {model.depth}.")
     solver = _Solver(model, tol, max_iter)
     rule = quadrature or Quadrature()
-    start = np.zeros(n_unknowns(model)) if initial is None else _unknowns_of(initial)
-    for b in _continuation(beta, 0.0 if initial is None else initial.beta):
-        start = solver.solve(b, start, rule, tol=CONTINUATION_TOL).x
-    return solver.refine(beta, solver.solve(beta, start, rule), rule)
+    first = np.zeros(n_unknowns(model)) if initial is None else _unknowns_of(initial)
+    for growth in BETA_GROWTHS:
+        x = first
+        try:
+            for b in _continuation(beta, 0.0 if initial is None else initial.beta, growth):
+                x = solver.solve(b, x, rule, tol=CONTINUATION_TOL).x
+            solution = solver.solve(beta, x, rule)
+            break
+        except ConvergenceError:
+            if growth == BETA_GROWTHS[-1]:
+                raise
+    return solver.refine(beta, solution, rule)
 
 
 def _unknowns_of(saddle: SaddlePoint) -> Vector:
@@ -82,11 +91,11 @@ def _unknowns_of(saddle: SaddlePoint) -> Vector:
     return np.array(x)
 
 
-def _continuation(beta: float, start: float) -> Sequence[float]:
+def _continuation(beta: float, start: float, growth: float) -> Sequence[float]:
     """Increasing inverse temperatures between start and beta, both excluded."""
     floor = max(start, FIRST_BETA)
-    n_steps = math.ceil(math.log(beta / floor, BETA_GROWTH)) if beta > floor else 0
-    steps = [beta / BETA_GROWTH**i for i in range(n_steps, 0, -1)]
+    n_steps = math.ceil(math.log(beta / floor, growth)) if beta > floor else 0
+    steps = [beta / growth**i for i in range(n_steps, 0, -1)]
     return [b for b in steps if b > start]
 
 
@@ -134,7 +143,8 @@ class _Solver:
             for direction in unsettled:
                 errors[direction] = self._error(beta, solution, rule.refined(direction), hopeless)
             too_coarse = [d for d in unsettled if np.any(errors[d] > limits)]
-            if not too_coarse or not n_left:
+            n_points = max(layer.n_points for layer in solution.payload.layers) * 2 ** len({*too_coarse} - {"xi"})
+            if not too_coarse or not n_left or n_points > MAX_POINTS:
                 break
             unsettled = [d for d in unsettled if np.any(errors[d] > SETTLED * limits)]
             rule = rule.refined(*too_coarse)

@@ -21,7 +21,7 @@ class SaddlePoint:
         energy_density_readout: e = -sqrt(alpha_L) E[y <phi>], the second route; must agree with the first.
         entropy_density:        s = Phi + beta e.
         pivots:                 1 - C_l g_l for l = 1 ... L-1, then lambda = 1 - (1 - q_0)^2 g_0 last.
-        stable:                 every pivot is positive.
+        stable:                 every pivot is positive; a discontinuous breaking (1RSB at a finite jump) does not show.
         residual:               largest relative change of an order parameter under one more iteration.
         quadrature_error:       estimated error of Phi, e, q_l, r_l (the largest) from halving every step of the rules.
         pivot_error:            the same for the pivots p, as |change| / (1 + p^2): lambda has poles.

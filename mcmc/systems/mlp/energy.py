@@ -6,7 +6,8 @@ The backward pass is written by hand: one batched matrix product a layer forward
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import torch
@@ -14,15 +15,23 @@ from torch import Tensor
 
 from mcmc.systems.base import Overlaps
 from mcmc.systems.manifolds import Sphere
+from mcmc.systems.mlp.fused import FusedNetworks
 from mcmc.systems.mlp.networks import Networks
 from mcmc.types import replica_pairs
 
 
 @dataclass(frozen=True)
 class MlpSystem:
-    """The energy H(x) of D frozen networks over their input on the sphere |x|^2 = N_0 (a `System`)."""
+    """The energy H(x) of D frozen networks over their input on the sphere |x|^2 = N_0 (a `System`).
+
+    Attributes:
+        networks:    never written to: packed copies of the weights are kept (mcmc/systems/mlp/fused.py).
+        force_dtype: torch.bfloat16 lets forces, not energies, be computed from bfloat16 products where the processor
+            has them; None computes both alike. The forces remain a function of x, so the sampler remains exact.
+    """
 
     networks: Networks
+    force_dtype: torch.dtype | None = None
 
     @property
     def network_ids(self) -> Tensor:
@@ -46,6 +55,8 @@ class MlpSystem:
 
     def energy(self, x: Tensor) -> Tensor:
         """H(x): (D, C, n0) -> (D, C) float64."""
+        if self._fused is not None:
+            return self._fused.energy(x)
         a = x
         for layer in range(len(self.networks.weights)):
             a = self.networks.activation.phi(self._preactivation(layer, a))
@@ -56,6 +67,8 @@ class MlpSystem:
 
         Costs 4 sum_l N_l N_{l-1} floating-point operations a chain.
         """
+        if self._fused is not None:
+            return self._fused.energy_and_grad(x)
         net, phi, dphi = self.networks, self.networks.activation.phi, self.networks.activation.dphi
         a, derivatives = x, []
         for layer in range(len(net.weights)):
@@ -67,6 +80,21 @@ class MlpSystem:
         for layer in reversed(range(1, len(net.weights))):
             delta = torch.bmm(delta, net.weights[layer]).mul_(derivatives.pop())
         return energy, torch.bmm(delta, net.weights[0])
+
+    def fused_leapfrog(
+        self,
+        x: Tensor,
+        p: Tensor,
+        grad: Tensor,
+        fresh: Tensor | None,
+        beta: Tensor,
+        step_size: Tensor,
+        n_leapfrog: int | Tensor,
+        reproject_every: int,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+        if self._fused is None:
+            return None
+        return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, reproject_every)
 
     def layers(self, x: Tensor) -> list[Tensor]:
         """[a^0 = x, a^1, ..., a^L], each (D, C, N_l)."""
@@ -102,7 +130,11 @@ class MlpSystem:
         return [(-1.0, 1.0), *((-top, top) for top in tops)]
 
     def narrow(self, start: int, stop: int) -> Self:
-        return type(self)(self.networks.narrow(start, stop))
+        return replace(self, networks=self.networks.narrow(start, stop))
+
+    @cached_property
+    def _fused(self) -> FusedNetworks | None:
+        return FusedNetworks.where_possible(self.networks, self.force_dtype or torch.float32)
 
     def _preactivation(self, layer: int, a: Tensor) -> Tensor:
         w, b = self.networks.weights[layer], self.networks.biases[layer]

@@ -1,0 +1,73 @@
+// What the operators know of the fused kernels: plain data in, plain data out, one table of functions an instruction set.
+//
+// No torch here and nothing inline: each kernels_*.cpp is compiled for its own instruction set, and a function shared
+// between them would be linked from whichever object came first.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace mlp_gibbs {
+
+constexpr int MAX_DEPTH = 64;  // layers; the arrays below have this length
+
+enum class Act : int { PIECEWISE, TANH, SIN, ERF };
+
+// D networks of the same shape, their weights packed by `pack`.
+struct MlpWeights {
+  int depth;                          // L
+  int64_t widths[MAX_DEPTH + 1];      // N_0 ... N_L
+  const void* forward[MAX_DEPTH];     // packed W^l
+  const void* backward[MAX_DEPTH];    // packed transposes
+  const float* bias[MAX_DEPTH];       // (D, N_l) or null
+  const float* readout;               // (D, N_L)
+  Act activation;
+  float parameters[2];  // PIECEWISE: slopes below and above 0.  TANH: s of s tanh(h/s)
+  bool bfloat16_forces;
+};
+
+// Arrays over all D x C chains, n0 floats a row. A trajectory is asked for by x_out, else energy (and gradient) at x.
+struct MlpChains {
+  int64_t n_chains;           // C
+  const float *x, *p, *grad;  // (D, C, n0)
+  const float* fresh;         // (D, C, n0) or null
+  const double* beta;         // (D, C)
+  const float* step_size;     // (D, C)
+  const int64_t* n_leapfrog;  // (D, C)
+  int64_t reproject_every;
+  float *x_out, *p_out, *grad_out;  // (D, C, n0); grad_out may be null when only energies are asked for
+  double* energy_out;               // (D, C)
+};
+
+// Chains first to last - 1 of one network.
+struct MlpJob {
+  int64_t network, first, last;
+};
+
+struct MlpKernels {
+  const char* name;
+  int64_t chains_per_tile;
+  // Bytes of one packed (rows, cols) matrix, and packing of it. `transposed` packs its transpose.
+  size_t (*packed_bytes)(int64_t rows, int64_t cols);
+  void (*pack)(const float* matrix, int64_t rows, int64_t cols, bool transposed, void* packed);
+  // Bytes of scratch memory of a thread that runs jobs of up to n_tiles tiles.
+  size_t (*scratch_bytes)(const MlpWeights& weights, int64_t n_tiles);
+  // Runs jobs one after another in scratch memory that is aligned to 64 bytes.
+  void (*run)(const MlpWeights& weights, const MlpChains& chains, const MlpJob* jobs, int64_t n_jobs, void* scratch);
+  // Fused multiply-adds as fast as they go; returns the floating-point operations done.
+  double (*fma_loop)(int64_t iterations, float* sink);
+};
+
+// Constants, so that asking for them runs no instruction that the processor may lack.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
+#define MLP_GIBBS_FUSED 1
+#define MLP_GIBBS_INLINE __attribute__((always_inline)) inline  // a call would spill every vector register
+extern const MlpKernels MLP_KERNELS_AVX2, MLP_KERNELS_AVX512, MLP_KERNELS_AMX;
+#else
+#define MLP_GIBBS_FUSED 0
+#endif
+
+// Number i of those that this processor runs, best first; null past the end.
+const MlpKernels* mlp_kernels(int i);
+
+}  // namespace mlp_gibbs

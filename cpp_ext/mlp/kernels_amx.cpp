@@ -1,0 +1,40 @@
+// The fused kernels for AMX: AVX-512 vectors, matrix products on the bfloat16 tile unit.
+#include "kernels.h"
+
+#if MLP_GIBBS_FUSED
+#include <immintrin.h>
+#include <string.h>
+#pragma GCC diagnostic ignored "-Wuninitialized"  // g++ 12 warns about its own _mm512_undefined_*
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC target("avx512f,avx512dq,avx2,fma,amx-tile,amx-bf16")
+
+// clang-format off: in this order
+#include "vector_avx512.h"
+#include "ceiling.h"
+#include "vector_math.h"
+#include "activation.h"
+#include "product_fma.h"
+#include "product_amx.h"
+#include "tile.h"
+#include "network.h"
+#include "trajectory.h"
+// clang-format on
+
+namespace mlp_gibbs {
+namespace {
+using Float = AmxEngine<3>;
+using Half = AmxEngine<1>;
+
+void run(const MlpWeights& weights, const MlpChains& chains, const MlpJob* jobs, int64_t n_jobs, void* scratch) {
+  return weights.bfloat16_forces ? run_any<Half, Float>(weights, chains, jobs, n_jobs, scratch)
+                                 : run_any<Float, Float>(weights, chains, jobs, n_jobs, scratch);
+}
+
+size_t scratch_bytes(const MlpWeights& weights, int64_t n_tiles) {
+  return weights.bfloat16_forces ? scratch_of<Half, Float>(weights, n_tiles) : scratch_of<Float, Float>(weights, n_tiles);
+}
+}  // namespace
+
+const MlpKernels MLP_KERNELS_AMX{"amx", Float::CHAINS, Float::packed_bytes, Float::pack, scratch_bytes, run, fma_loop<Avx512>};
+}  // namespace mlp_gibbs
+#endif

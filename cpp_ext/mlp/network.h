@@ -1,0 +1,223 @@
+// The energy of the tiles of one network, and its gradient: forward and backward through the layers, fused with phi.
+//
+//     h^l = W^l a^(l-1) + b^l,  a^l = phi(h^l),  H = readout . a^L
+//     delta^L = readout phi'(h^L),  delta^l = (W^(l+1)T delta^(l+1)) phi'(h^l),  dH/dx = W^1T delta^1
+//
+// Each block of rows that leaves a matrix product is finished while it is in the first-level cache.
+#pragma once
+
+namespace mlp_gibbs {
+namespace {
+
+constexpr int64_t MAX_TILES = 8;  // of a job
+
+// Cuts memory into aligned pieces; with a null start it only counts.
+struct Arena {
+  char* start;
+  size_t used = 0;
+  template <class T>
+  T* take(size_t bytes) {
+    char* piece = start == nullptr ? nullptr : start + used;
+    used += (bytes + 63) / 64 * 64;
+    return reinterpret_cast<T*>(piece);
+  }
+};
+
+template <class Engine, template <class> class Activation>
+struct Network {
+  using V = typename Engine::V;
+  using F = typename Engine::F;
+  using Chains = Tile<V>;
+  static constexpr int64_t CHAINS = Engine::CHAINS;
+
+  const MlpWeights& weights;
+  const Activation<V> phi;
+  int64_t id = 0;
+  int64_t n_tiles = 0;
+  Chains* tiles;
+  // what one tile keeps while its network is evaluated
+  struct Layers {
+    void *input, *ping, *pong;   // operands
+    float* derivative[MAX_DEPTH];  // phi'(h^l) (N_l, CHAINS), l = 1..L-1 at [l - 1]
+  } layers[MAX_TILES];
+
+  Network(const MlpWeights& w, Chains* t) : weights(w), phi(w.parameters), tiles(t) {}
+
+  void allocate(Arena& arena, int64_t max_tiles, bool with_gradient) {
+    int64_t widest = 0;
+    for (int l = 0; l <= weights.depth; ++l) widest = weights.widths[l] > widest ? weights.widths[l] : widest;
+    for (int64_t t = 0; t < max_tiles; ++t) {
+      layers[t].input = Engine::SEPARATE_OPERAND ? arena.take<void>(Engine::operand_bytes(weights.widths[0])) : tiles[t].x;
+      layers[t].ping = arena.take<void>(Engine::operand_bytes(widest));
+      layers[t].pong = arena.take<void>(Engine::operand_bytes(widest));
+      for (int l = 1; l < weights.depth && with_gradient; ++l) {
+        layers[t].derivative[l - 1] = arena.take<float>(sizeof(float) * CHAINS * round_up(weights.widths[l], 2));
+      }
+    }
+  }
+
+  // Where the first product of a tile reads the positions; a copy in a format of the engine's own, or nothing to do.
+  struct Input {
+    typename Engine::Operand operand;
+    MLP_GIBBS_INLINE void take(int64_t site, const F (&even)[2], const F (&odd)[2]) const {
+      if constexpr (Engine::SEPARATE_OPERAND) Engine::put(operand, site, even, odd);
+    }
+  };
+  Input input_of(int64_t t) const { return {Engine::operand(layers[t].input, weights.widths[0])}; }
+
+  void take_positions(int64_t t) const {
+    const Input input = input_of(t);
+    for (int64_t site = 0; site < tiles[t].sites && Engine::SEPARATE_OPERAND; site += 2) {
+      const float* at = tiles[t].x + site * CHAINS;
+      input.take(site, {V::load(at), V::load(at + V::WIDTH)}, {V::load(at + CHAINS), V::load(at + CHAINS + V::WIDTH)});
+    }
+  }
+
+  const void* packed(const void* of_all, int64_t rows, int64_t cols) const {
+    return static_cast<const char*>(of_all) + static_cast<size_t>(id) * Engine::packed_bytes(rows, cols);
+  }
+
+  // Entries `row` and `row + 1` of a vector of length n, the second 0 when it is past the end.
+  static MLP_GIBBS_INLINE void pair_of(const float* v, int64_t row, int64_t n, F (&out)[2]) {
+    out[0] = V::set(v[row]);
+    out[1] = V::set(row + 1 < n ? v[row + 1] : 0.0f);
+  }
+
+  // body(row, values[2 rows][2 vectors]) for each pair of rows of a block, with the bias of the layer added
+  template <class Body>
+  static MLP_GIBBS_INLINE void for_each_pair(int64_t first, int64_t rows, const float* block, const float* bias, int64_t n, Body body) {
+    for (int64_t i = 0; i < rows; i += 2) {
+      const float* at = block + i * CHAINS;
+      F h[2][2] = {{V::load(at), V::load(at + V::WIDTH)}, {V::load(at + CHAINS), V::load(at + CHAINS + V::WIDTH)}};
+      if (bias != nullptr) {
+        F b[2];
+        pair_of(bias, first + i, n, b);
+        for (int r = 0; r < 2; ++r) {
+          for (int v = 0; v < 2; ++v) h[r][v] = V::add(h[r][v], b[r]);
+        }
+      }
+      body(first + i, h);
+    }
+  }
+
+  // Forward: hidden layers, then the readout into tiles[t].lanes->energy (WITH_ENERGY) and the operand delta^L
+  // (WITH_GRADIENT). Returns whether that operand is in `ping`.
+  template <bool WITH_ENERGY, bool WITH_GRADIENT>
+  bool forward() {
+    const int depth = weights.depth;
+    if (WITH_ENERGY) {
+      for (int64_t t = 0; t < n_tiles; ++t) {
+        for (int64_t c = 0; c < CHAINS; ++c) tiles[t].lanes->energy[c] = 0.0;
+      }
+    }
+    bool to_ping = true;
+    for (int l = 1; l <= depth; ++l) {
+      const int64_t n = weights.widths[l], cols = weights.widths[l - 1];
+      const float* bias = weights.bias[l - 1] == nullptr ? nullptr : weights.bias[l - 1] + id * n;
+      const auto input = [&](int64_t t) {
+        return Engine::operand(l == 1 ? layers[t].input : to_ping ? layers[t].pong : layers[t].ping, cols);
+      };
+      const auto output = [&](int64_t t) { return Engine::operand(to_ping ? layers[t].ping : layers[t].pong, n); };
+      const void* w = packed(weights.forward[l - 1], n, cols);
+      if (l < depth) {
+        Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
+          const auto to = output(t);
+          float* derivative = layers[t].derivative[l - 1];
+          for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
+            F a[2][2], d[2][2];
+            for (int r = 0; r < 2; ++r) {
+              for (int v = 0; v < 2; ++v) {
+                phi.both(h[r][v], a[r][v], d[r][v]);
+                if (WITH_GRADIENT) V::store(derivative + (row + r) * CHAINS + v * V::WIDTH, d[r][v]);
+              }
+            }
+            Engine::put(to, row, a[0], a[1]);
+          });
+        });
+      } else {
+        const float* readout = weights.readout + id * n;
+        Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
+          const auto to = output(t);
+          double* energy = tiles[t].lanes->energy;
+          for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
+            F v_pair[2], d[2][2];
+            pair_of(readout, row, n, v_pair);
+            for (int r = 0; r < 2; ++r) {
+              for (int v = 0; v < 2; ++v) {
+                if (WITH_ENERGY) {
+                  F a;
+                  phi.both(h[r][v], a, d[r][v]);
+                  V::add_products(energy + v * V::WIDTH, a, row + r < n ? static_cast<double>(readout[row + r]) : 0.0);
+                } else {
+                  d[r][v] = phi.derivative(h[r][v]);
+                }
+                d[r][v] = V::mul(d[r][v], v_pair[r]);
+              }
+            }
+            if (WITH_GRADIENT) Engine::put(to, row, d[0], d[1]);
+          });
+        });
+      }
+      to_ping = !to_ping;
+    }
+    return !to_ping;
+  }
+
+  // dH/dx into tiles[t].g, and its products with x, p and itself.
+  void backward(bool delta_in_ping) {
+    const int depth = weights.depth;
+    bool in_ping = delta_in_ping;
+    for (int l = depth - 1; l >= 0; --l) {  // W^(l+1)T
+      const int64_t n = weights.widths[l], cols = weights.widths[l + 1];
+      const auto input = [&](int64_t t) { return Engine::operand(in_ping ? layers[t].ping : layers[t].pong, cols); };
+      const auto output = [&](int64_t t) { return Engine::operand(in_ping ? layers[t].pong : layers[t].ping, n); };
+      const void* w = packed(weights.backward[l], n, cols);
+      if (l > 0) {
+        Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
+          const auto to = output(t);
+          const float* derivative = layers[t].derivative[l - 1];
+          for_each_pair(first, rows, block, nullptr, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
+            for (int r = 0; r < 2; ++r) {
+              for (int v = 0; v < 2; ++v) {
+                h[r][v] = V::mul(h[r][v], V::load(derivative + (row + r) * CHAINS + v * V::WIDTH));
+              }
+            }
+            Engine::put(to, row, h[0], h[1]);
+          });
+        });
+      } else {
+        for (int64_t t = 0; t < n_tiles; ++t) {
+          auto& lanes = *tiles[t].lanes;
+          for (int64_t c = 0; c < CHAINS; ++c) lanes.xg[c] = lanes.pg[c] = lanes.gg[c] = 0.0f;
+        }
+        Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
+          const float *x = tiles[t].x, *p = tiles[t].p;
+          float* g = tiles[t].g;
+          float* products[3] = {tiles[t].lanes->xg, tiles[t].lanes->pg, tiles[t].lanes->gg};
+          F sum[3][2];
+          for (int k = 0; k < 3; ++k) {
+            for (int v = 0; v < 2; ++v) sum[k][v] = V::load(products[k] + v * V::WIDTH);
+          }
+          for_each_pair(first, rows, block, nullptr, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
+            for (int r = 0; r < 2; ++r) {
+              for (int v = 0; v < 2; ++v) {
+                const int64_t at = (row + r) * CHAINS + v * V::WIDTH;
+                V::store(g + at, h[r][v]);
+                sum[0][v] = V::fma(V::load(x + at), h[r][v], sum[0][v]);
+                sum[1][v] = V::fma(V::load(p + at), h[r][v], sum[1][v]);
+                sum[2][v] = V::fma(h[r][v], h[r][v], sum[2][v]);
+              }
+            }
+          });
+          for (int k = 0; k < 3; ++k) {
+            for (int v = 0; v < 2; ++v) V::store(products[k] + v * V::WIDTH, sum[k][v]);
+          }
+        });
+      }
+      in_ping = !in_ping;
+    }
+  }
+};
+
+}  // namespace
+}  // namespace mlp_gibbs

@@ -1,0 +1,158 @@
+// The working set of one tile of chains, and the maps of a trajectory that need no network: kick, great circle, norms.
+//
+// Arrays are (site, chain), the chain being the lane of the vectors, so that nothing here mixes chains; sums over sites
+// run in order. Sites come in pairs: where n0 is odd there is one more, all zeros.
+#pragma once
+
+namespace mlp_gibbs {
+namespace {
+
+template <class V>
+struct Tile {
+  using F = typename V::F;
+  static constexpr int64_t W = V::WIDTH, CHAINS = 2 * W;
+
+  // One number a chain.
+  struct alignas(64) Lanes {
+    float step_size[CHAINS], half_kick[CHAINS], full_kick[CHAINS];  // eps, -eps beta / 2, -eps beta
+    float time[CHAINS], impulse[CHAINS];                            // of the next drift, of the kick before it
+    float xx[CHAINS], xp[CHAINS], xg[CHAINS], pp[CHAINS], pg[CHAINS], gg[CHAINS];  // products such as x . g
+    float moves[CHAINS];
+    double energy[CHAINS], beta[CHAINS];
+    int32_t n_leapfrog[CHAINS];
+  };
+
+  int64_t n0, sites;        // sites, the same rounded up to even
+  int64_t first, n_chains;  // rows first to first + n_chains - 1 of the (D x C, n0) arrays; other lanes copy the last
+  float *x, *p, *g;         // (sites, CHAINS)
+  Lanes* lanes;
+
+  int64_t row_of(int64_t lane) const { return first + (lane < n_chains ? lane : n_chains - 1); }
+
+  void read(const float* from, float* to) const {
+    for (int64_t lane = 0; lane < CHAINS; lane += W) {
+      for (int64_t site = 0; site < n0; site += W) {
+        F block[W];
+        for (int64_t c = 0; c < W; ++c) block[c] = V::load_some(from + row_of(lane + c) * n0 + site, n0 - site);
+        V::transpose(block);
+        for (int64_t i = 0; i < W && site + i < sites; ++i) V::store(to + (site + i) * CHAINS + lane, block[i]);
+      }
+    }
+  }
+
+  void write(const float* from, float* to) const {
+    for (int64_t lane = 0; lane < n_chains; lane += W) {
+      for (int64_t site = 0; site < n0; site += W) {
+        F block[W];
+        for (int64_t i = 0; i < W; ++i) {
+          block[i] = site + i < n0 ? V::load(from + (site + i) * CHAINS + lane) : V::set(0.0f);
+        }
+        V::transpose(block);
+        for (int64_t c = 0; c < W && lane + c < n_chains; ++c) {
+          V::store_some(to + (first + lane + c) * n0 + site, block[c], n0 - site);
+        }
+      }
+    }
+  }
+
+  // u . v
+  void dot(const float* u, const float* v, float* out) const {
+    F a = V::set(0.0f), b = a;
+    for (int64_t i = 0; i < sites * CHAINS; i += CHAINS) {
+      a = V::fma(V::load(u + i), V::load(v + i), a);
+      b = V::fma(V::load(u + i + W), V::load(v + i + W), b);
+    }
+    V::store(out, a);
+    V::store(out + W, b);
+  }
+
+  // impulse (g . x) / n0: what the projection of the kick on the tangent space takes off along x
+  F normal_impulse(int64_t lane) const {
+    const F along = V::mul(V::load(lanes->xg + lane), V::set(1.0f / static_cast<float>(n0)));
+    return V::mul(V::load(lanes->impulse + lane), along);
+  }
+
+  // p += impulse (g - x (x . g)/n0)
+  void kick() const {
+    for (int64_t lane = 0; lane < CHAINS; lane += W) {
+      const F impulse = V::load(lanes->impulse + lane), normal = normal_impulse(lane);
+      for (int64_t i = lane; i < sites * CHAINS; i += CHAINS) {
+        V::store(p + i, V::fnma(normal, V::load(x + i), V::fma(impulse, V::load(g + i), V::load(p + i))));
+      }
+    }
+  }
+
+  struct Rotation {
+    F impulse, normal, cosine, sine_over_frequency, sine_times_frequency;
+  };
+
+  // The kick and the great circle after it, from the products that are known before the kick:
+  //   |p + impulse g_T|^2 = p.p + impulse (2 p.g + impulse (g.g - (x.g)^2/n0)),   g_T = g - x (x.g)/n0,   p.x = 0.
+  Rotation rotation(int64_t lane) const {
+    const F impulse = V::load(lanes->impulse + lane), normal = normal_impulse(lane);
+    const F pg = V::load(lanes->pg + lane), xg = V::load(lanes->xg + lane);
+    const F linear = V::fma(impulse, V::load(lanes->gg + lane), V::fnma(normal, xg, V::add(pg, pg)));
+    const F square = V::max(V::set(0.0f), V::fma(impulse, linear, V::load(lanes->pp + lane)));
+    const F radius = V::set(static_cast<float>(__builtin_sqrt(static_cast<double>(n0))));
+    const F frequency = V::div(V::sqrt(square), radius);
+    const F time = V::load(lanes->time + lane);
+    F sine, cosine;
+    sin_cos<V>(V::mul(frequency, time), sine, cosine);
+    // t for a walker at rest
+    const F over = V::select_greater(V::set(1e-30f), frequency, time, V::div(sine, frequency));
+    return {impulse, normal, cosine, over, V::mul(frequency, sine)};
+  }
+
+  // x(t) = x cos(w t) + (p/w) sin(w t),  p(t) = p cos(w t) - w x sin(w t),  w = |p| / sqrt(n0), after the kick.
+  // Nothing moves for impulse = 0 and t = 0. take(site, x at site, x at site + 1) sees the new positions; then p.p.
+  template <class Take>
+  void kick_and_flow(Take take) const {
+    const Rotation rotations[2] = {rotation(0), rotation(W)};
+    float *const to_x = x, *const to_p = p;  // copies: the stores below may alias the members as far as the compiler knows
+    const float* const from_g = g;
+    F pp[2] = {V::set(0.0f), V::set(0.0f)};
+    const int64_t n_sites = sites;
+    for (int64_t site = 0; site < n_sites; site += 2) {
+      F moved[2][2];
+      for (int64_t r = 0; r < 2; ++r) {
+        for (int64_t h = 0; h < 2; ++h) {
+          const Rotation& by = rotations[h];
+          const int64_t i = (site + r) * CHAINS + h * W;
+          const F old = V::load(to_x + i);
+          const F kicked = V::fnma(by.normal, old, V::fma(by.impulse, V::load(from_g + i), V::load(to_p + i)));
+          moved[r][h] = V::fma(kicked, by.sine_over_frequency, V::mul(old, by.cosine));
+          const F turned = V::fnma(by.sine_times_frequency, old, V::mul(kicked, by.cosine));
+          V::store(to_x + i, moved[r][h]);
+          V::store(to_p + i, turned);
+          pp[h] = V::fma(turned, turned, pp[h]);
+        }
+      }
+      take(site, moved[0], moved[1]);
+    }
+    V::store(lanes->pp, pp[0]);
+    V::store(lanes->pp + W, pp[1]);
+  }
+
+  // Rounding errors taken off where lanes->moves is 1, nothing where it is 0: |x| = sqrt(n0), then p tangent at x.
+  void reproject() const {
+    dot(x, x, lanes->xx);
+    const float size = static_cast<float>(n0);
+    for (int64_t lane = 0; lane < CHAINS; lane += W) {
+      const F moves = V::load(lanes->moves + lane);
+      const F scale = V::sqrt(V::div(V::set(size), V::load(lanes->xx + lane)));
+      const F factor = V::select_greater(moves, V::set(0.0f), scale, V::set(1.0f));
+      for (int64_t i = lane; i < sites * CHAINS; i += CHAINS) V::store(x + i, V::mul(V::load(x + i), factor));
+    }
+    dot(x, p, lanes->xp);
+    for (int64_t lane = 0; lane < CHAINS; lane += W) {
+      const F along = V::div(V::mul(V::load(lanes->moves + lane), V::load(lanes->xp + lane)), V::set(size));
+      for (int64_t i = lane; i < sites * CHAINS; i += CHAINS) {
+        V::store(p + i, V::fnma(along, V::load(x + i), V::load(p + i)));
+      }
+    }
+    dot(p, p, lanes->pp);
+  }
+};
+
+}  // namespace
+}  // namespace mlp_gibbs

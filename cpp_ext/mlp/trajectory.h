@@ -1,0 +1,201 @@
+// Whole leapfrog trajectories of the tiles of one job: mcmc/kernels/leapfrog.py is their definition.
+//
+// Beyond it: a chain with fewer steps than its neighbours is left alone after its last step, also by the reprojection.
+#pragma once
+
+namespace mlp_gibbs {
+namespace {
+
+// Forces from one engine, energies from another (or the same).
+template <class Force, class Energy, template <class> class Activation>
+struct Trajectory {
+  using V = typename Force::V;
+  using F = typename Force::F;
+  using Chains = Tile<V>;
+  static constexpr int64_t CHAINS = Force::CHAINS;
+  static constexpr bool IS_SAME = __is_same(Force, Energy);
+
+  const MlpWeights& weights;
+  const MlpChains& chains;
+  Chains tiles[MAX_TILES];
+  int64_t n_tiles = 0;
+  Network<Force, Activation> force;
+  Network<Energy, Activation> energy;  // unused where IS_SAME
+
+  Trajectory(const MlpWeights& w, const MlpChains& c) : weights(w), chains(c), force(w, tiles), energy(w, tiles) {}
+
+  void allocate(Arena& arena, int64_t max_tiles) {
+    const int64_t n0 = weights.widths[0];
+    for (int64_t t = 0; t < max_tiles; ++t) {
+      tiles[t].n0 = n0;
+      tiles[t].sites = round_up(n0, 2);
+      const size_t bytes = sizeof(float) * CHAINS * round_up(n0, 2);
+      tiles[t].x = arena.take<float>(bytes);
+      tiles[t].p = arena.take<float>(bytes);
+      tiles[t].g = arena.take<float>(bytes);
+      tiles[t].lanes = arena.take<typename Chains::Lanes>(sizeof(typename Chains::Lanes));
+    }
+    force.allocate(arena, max_tiles, true);
+    if (!IS_SAME) energy.allocate(arena, max_tiles, false);
+  }
+
+  void run(const MlpJob& job) {
+    const int64_t n_chains = job.last - job.first;
+    n_tiles = (n_chains + CHAINS - 1) / CHAINS;
+    force.n_tiles = energy.n_tiles = n_tiles;
+    force.id = energy.id = job.network;
+    for (int64_t t = 0; t < n_tiles; ++t) {
+      const int64_t done = t * CHAINS;
+      tiles[t].first = job.network * chains.n_chains + job.first + done;
+      tiles[t].n_chains = n_chains - done < CHAINS ? n_chains - done : CHAINS;
+      tiles[t].read(chains.x, tiles[t].x);
+    }
+    if (chains.x_out != nullptr) {
+      move();
+    } else {
+      for (int64_t t = 0; t < n_tiles; ++t) force.take_positions(t);
+      evaluate(true, chains.grad_out != nullptr);
+    }
+    for (int64_t t = 0; t < n_tiles; ++t) {
+      if (chains.x_out != nullptr) {
+        tiles[t].write(tiles[t].x, chains.x_out);
+        tiles[t].write(tiles[t].p, chains.p_out);
+      }
+      if (chains.grad_out != nullptr) tiles[t].write(tiles[t].g, chains.grad_out);
+      for (int64_t c = 0; c < tiles[t].n_chains; ++c) chains.energy_out[tiles[t].first + c] = tiles[t].lanes->energy[c];
+    }
+  }
+
+  // At the positions in `force`'s operand.
+  void evaluate(bool with_energy, bool with_gradient) {
+    if constexpr (IS_SAME) {
+      if (with_energy && !with_gradient) {
+        force.template forward<true, false>();
+      } else if (with_energy) {
+        force.backward(force.template forward<true, true>());
+      } else {
+        force.backward(force.template forward<false, true>());
+      }
+    } else {
+      if (with_gradient) force.backward(force.template forward<false, true>());
+      if (!with_energy) return;
+      for (int64_t t = 0; t < n_tiles; ++t) energy.take_positions(t);
+      energy.template forward<true, false>();
+    }
+  }
+
+  void move() {
+    int32_t n_steps = 0;
+    for (int64_t t = 0; t < n_tiles; ++t) {
+      const int32_t n = start(tiles[t]);
+      n_steps = n > n_steps ? n : n_steps;
+    }
+    if (n_steps == 0) {
+      for (int64_t t = 0; t < n_tiles; ++t) force.take_positions(t);
+      return evaluate(true, true);
+    }
+    for (int32_t i = 0; i < n_steps; ++i) {
+      for (int64_t t = 0; t < n_tiles; ++t) drift(t, i);
+      evaluate(i == n_steps - 1, true);
+      for (int64_t t = 0; t < n_tiles; ++t) choose_kick(tiles[t], i);
+    }
+    for (int64_t t = 0; t < n_tiles; ++t) tiles[t].kick();
+  }
+
+  // Reads the numbers of a tile and chooses the first half kick; returns its largest number of steps.
+  int32_t start(const Chains& tile) {
+    tile.read(chains.p, tile.p);
+    tile.read(chains.grad, tile.g);
+    auto& lanes = *tile.lanes;
+    int32_t n_steps = 0;
+    for (int64_t c = 0; c < CHAINS; ++c) {
+      const int64_t row = tile.row_of(c);
+      lanes.step_size[c] = chains.step_size[row];
+      lanes.beta[c] = chains.beta[row];
+      lanes.full_kick[c] = static_cast<float>(-static_cast<double>(lanes.step_size[c]) * lanes.beta[c]);
+      lanes.half_kick[c] = 0.5f * lanes.full_kick[c];
+      lanes.n_leapfrog[c] = static_cast<int32_t>(chains.n_leapfrog[row]);
+      lanes.impulse[c] = lanes.n_leapfrog[c] > 0 ? lanes.half_kick[c] : 0.0f;
+      n_steps = lanes.n_leapfrog[c] > n_steps ? lanes.n_leapfrog[c] : n_steps;
+    }
+    tile.dot(tile.x, tile.g, lanes.xg);
+    tile.dot(tile.p, tile.g, lanes.pg);
+    tile.dot(tile.g, tile.g, lanes.gg);
+    tile.dot(tile.p, tile.p, lanes.pp);
+    return n_steps;
+  }
+
+  // The kick that is due, then step i of the great circle.
+  void drift(int64_t t, int32_t i) {
+    const Chains& tile = tiles[t];
+    auto& lanes = *tile.lanes;
+    const bool is_regular = i % chains.reproject_every == chains.reproject_every - 1;
+    bool is_due = false, is_fresh = false;
+    for (int64_t c = 0; c < CHAINS; ++c) {
+      const bool is_on = i < lanes.n_leapfrog[c], is_last = i == lanes.n_leapfrog[c] - 1;
+      lanes.time[c] = is_on ? lanes.step_size[c] : 0.0f;
+      lanes.moves[c] = is_last || (is_regular && is_on) ? 1.0f : 0.0f;
+      is_due |= lanes.moves[c] != 0.0f;
+      is_fresh |= is_last && lanes.beta[c] == 0.0;
+    }
+    const auto operand = force.input_of(t);
+    tile.kick_and_flow([=](int64_t site, const F(&even)[2], const F(&odd)[2])
+                           __attribute__((always_inline)) { operand.take(site, even, odd); });
+    if (is_due) tile.reproject();
+    if (is_fresh && chains.fresh != nullptr) {
+      for (int64_t c = 0; c < CHAINS; ++c) {
+        if (lanes.beta[c] != 0.0 || i != lanes.n_leapfrog[c] - 1) continue;
+        const float* row = chains.fresh + tile.row_of(c) * tile.n0;
+        for (int64_t j = 0; j < tile.n0; ++j) tile.x[j * CHAINS + c] = row[j];
+      }
+    }
+    if (is_due) force.take_positions(t);
+  }
+
+  // The closing half kick of step i and the opening one of the next happen at the same place.
+  void choose_kick(const Chains& tile, int32_t i) {
+    auto& lanes = *tile.lanes;
+    for (int64_t c = 0; c < CHAINS; ++c) {
+      const int32_t left = lanes.n_leapfrog[c] - i;
+      lanes.impulse[c] = left > 1 ? lanes.full_kick[c] : left == 1 ? lanes.half_kick[c] : 0.0f;
+    }
+  }
+};
+
+template <class Force, class Energy, template <class> class Activation>
+void run_jobs(const MlpWeights& weights, const MlpChains& chains, const MlpJob* jobs, int64_t n_jobs, void* scratch) {
+  const typename Force::Session session;
+  (void)session;
+  int64_t max_tiles = 1;
+  for (int64_t i = 0; i < n_jobs; ++i) {
+    const int64_t n = (jobs[i].last - jobs[i].first + Force::CHAINS - 1) / Force::CHAINS;
+    max_tiles = n > max_tiles ? n : max_tiles;
+  }
+  Trajectory<Force, Energy, Activation> trajectory(weights, chains);
+  Arena arena{static_cast<char*>(scratch)};
+  trajectory.allocate(arena, max_tiles);
+  memset(scratch, 0, arena.used);  // what lies past the end of a layer must be a finite number
+  for (int64_t i = 0; i < n_jobs; ++i) trajectory.run(jobs[i]);
+}
+
+template <class Force, class Energy>
+void run_any(const MlpWeights& weights, const MlpChains& chains, const MlpJob* jobs, int64_t n_jobs, void* scratch) {
+  switch (weights.activation) {
+    case Act::PIECEWISE: return run_jobs<Force, Energy, Piecewise>(weights, chains, jobs, n_jobs, scratch);
+    case Act::TANH: return run_jobs<Force, Energy, Tanh>(weights, chains, jobs, n_jobs, scratch);
+    case Act::SIN: return run_jobs<Force, Energy, Sin>(weights, chains, jobs, n_jobs, scratch);
+    case Act::ERF: return run_jobs<Force, Energy, Erf>(weights, chains, jobs, n_jobs, scratch);
+  }
+}
+
+template <class Force, class Energy>
+size_t scratch_of(const MlpWeights& weights, int64_t n_tiles) {
+  const MlpChains none{};
+  Trajectory<Force, Energy, Piecewise> trajectory(weights, none);
+  Arena arena{nullptr};
+  trajectory.allocate(arena, n_tiles);
+  return arena.used;
+}
+
+}  // namespace
+}  // namespace mlp_gibbs

@@ -1,0 +1,88 @@
+"""The compiled path of the energy, its gradient and whole trajectories: float32 on the CPU, with the extension built.
+
+`MlpSystem` in plain torch is the definition; here the weights are packed once for the kernels of this processor
+(cpp_ext/README.md), and the numbers agree to the rounding of float32. A chain's numbers do not depend on the batch.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from mcmc import native
+from mcmc.systems.mlp.activations import Activation
+from mcmc.systems.mlp.networks import Networks
+
+
+@dataclass(frozen=True, eq=False)
+class FusedNetworks:
+    """Networks packed for one engine.
+
+    Attributes:
+        arguments: what every operator takes after its own arguments: widths, packed weights, their packed
+            transposes, biases, readout, activation and its parameters, dtype of the forces, engine.
+    """
+
+    arguments: tuple[object, ...]
+
+    @classmethod
+    def pack(cls, networks: Networks, force_dtype: torch.dtype, engine: str) -> Self:
+        """Packed copies of the weights and of their transposes."""
+        pack = torch.ops.mlp_gibbs.pack_mlp
+        name, parameters = kernel_activation(networks.activation)
+        return cls(
+            (
+                list(networks.widths),
+                [pack(w, False, engine) for w in networks.weights],
+                [pack(w, True, engine) for w in networks.weights],
+                list(networks.biases),
+                networks.readout,
+                name,
+                parameters,
+                force_dtype,
+                engine,
+            )
+        )
+
+    @classmethod
+    def where_possible(cls, networks: Networks, force_dtype: torch.dtype) -> Self | None:
+        """None for other dtypes and devices, and where there are no kernels: the plain path serves."""
+        engine = native.fused_engine()
+        if engine is None or networks.readout.dtype != torch.float32 or networks.readout.device.type != "cpu":
+            return None
+        return cls.pack(networks, force_dtype, engine)
+
+    def energy(self, x: Tensor) -> Tensor:
+        """H(x): (D, C, n0) -> (D, C) float64."""
+        return torch.ops.mlp_gibbs.energy_and_grad_mlp(x, False, *self.arguments)[0]
+
+    def energy_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """H(x) and dH/dx: (D, C, n0) -> (D, C) float64, (D, C, n0)."""
+        return torch.ops.mlp_gibbs.energy_and_grad_mlp(x, True, *self.arguments)
+
+    def leapfrog(
+        self,
+        x: Tensor,
+        p: Tensor,
+        grad: Tensor,
+        fresh: Tensor | None,
+        beta: Tensor,
+        step_size: Tensor,
+        n_leapfrog: int | Tensor,
+        reproject_every: int,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """End of the trajectory of every chain; see `mcmc.kernels.leapfrog.leapfrog`. Returns x, p, grad, energy."""
+        steps = n_leapfrog if isinstance(n_leapfrog, Tensor) else torch.tensor(n_leapfrog).expand(beta.shape)
+        return torch.ops.mlp_gibbs.leapfrog_mlp(
+            x, p, grad, fresh, beta, step_size, steps, reproject_every, *self.arguments
+        )
+
+
+def kernel_activation(activation: Activation) -> tuple[str, list[float]]:
+    """The kernels' name of an activation, with its parameters: slopes of the piecewise linear, s of s tanh(h/s)."""
+    if activation.slopes is not None:
+        return "piecewise", list(activation.slopes)
+    if activation.name in ("tanh", "shaped_tanh"):
+        return "tanh", [activation.bound]
+    return activation.name, []

@@ -1,0 +1,63 @@
+"""What moves together is a matter of speed: the cut into blocks or into runs never changes a number."""
+
+import numpy as np
+import pytest
+
+from mcmc.io.reader import read_run
+from mcmc.io.schema import DATASETS
+from mcmc.kernels.registry import KERNELS
+from tests.support.runs import finished, small_config
+
+SHORT = {"n_burn_in": 40, "n_sweeps": 10, "measure_every": 1}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_block_sizes_give_the_same_bytes(tmp_path, dtype):
+    """16 networks as 16, 8 + 8, 5 + 5 + 5 + 1 and one by one."""
+    files = {}
+    for size in (16, 8, 5, 1):
+        config = small_config(
+            model={"n_networks": 16, "width_ratios": [1.5, 0.75]},
+            run={**SHORT, "dtype": dtype, "block_networks": size},
+            output={"segment_sweeps": 5},
+        )
+        files[size] = finished(config, tmp_path / str(size))
+    assert len(files[16]) == 3
+    assert files[8] == files[16]
+    assert files[5] == files[16]
+    assert files[1] == files[16]
+
+
+def test_another_seed_gives_other_bytes(tmp_path):
+    """The comparison above can fail."""
+    one = finished(small_config(run=SHORT), tmp_path / "1")
+    two = finished(small_config(run={**SHORT, "seed": 12}), tmp_path / "2")
+    assert one.keys() == two.keys()
+    assert all(one[name] != two[name] for name in one)
+
+
+@pytest.mark.parametrize("kernel", sorted(KERNELS))
+def test_networks_split_over_two_runs(tmp_path, kernel):
+    """With nothing adapted, networks do not know of each other: every number of each network is the same."""
+    sections = {
+        "sampler": {"kernel": kernel, "step_size": 0.3},
+        "tempering": {"betas": [0.0, 0.7, 1.5, 3.0], "beta_max": 3.0},
+        "run": SHORT,
+    }
+
+    def part(first, n):
+        config = small_config(model={"first_network": first, "n_networks": n}, **sections)
+        finished(config, tmp_path / f"{first}-{n}")
+        return read_run(tmp_path / f"{first}-{n}").arrays
+
+    whole, left, right = part(3, 5), part(3, 2), part(5, 3)
+    assert whole.keys() == left.keys() == right.keys()
+    checked = 0
+    for name, array in whole.items():
+        if "network" in DATASETS[name].axes:
+            axis = DATASETS[name].axes.index("network")
+            assert np.array_equal(np.concatenate([left[name], right[name]], axis=axis), array), name
+            checked += 1
+    assert checked >= 12
+    different = part(4, 5)
+    assert not np.array_equal(different["observables/energy_density/value"], whole["observables/energy_density/value"])
