@@ -109,6 +109,7 @@ def compare_with_rs(data: RunData) -> Comparison:
         ConvergenceError, QuadratureError: of the theory.
     """
     means = network_means(data)
+    network_average(means.energy[:, 0])  # tells of a single network before the theory is solved
     model = theory_model(data.config.model)
     saddles = solve_rs_curve(model, [float(beta) for beta in data.beta])
     n_layers, n_inputs = means.overlap.shape[-1], data.config.model.n_inputs
