@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
+from mcmc import native
 from mcmc.io.reader import read_run
 from mcmc.io.schema import DATASETS
 from mcmc.kernels.registry import KERNELS
@@ -11,14 +13,26 @@ from tests.support.runs import finished, small_config
 SHORT = {"n_burn_in": 40, "n_sweeps": 10, "measure_every": 1}
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_block_sizes_give_the_same_bytes(tmp_path, dtype):
-    """16 networks as 16, 8 + 8, 5 + 5 + 5 + 1 and one by one."""
+ENGINES = native._C.engines() if native.BACKEND == "extension" else ()
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "engine"),
+    [
+        ({"dtype": "float64"}, "plain torch"),
+        *(({"dtype": "float32"}, engine) for engine in ("plain torch", *ENGINES)),
+        *(({"dtype": "float32", "force_dtype": "bfloat16"}, engine) for engine in ENGINES),
+    ],
+    ids=str,
+)
+def test_block_sizes_give_the_same_bytes(tmp_path, monkeypatch, dtypes, engine):
+    """16 networks as 16, 8 + 8, 5 + 5 + 5 + 1 and one by one, with every engine of this processor."""
+    monkeypatch.setenv("MLP_GIBBS_SIMD", engine)  # what is no engine means none
     files = {}
     for size in (16, 8, 5, 1):
         config = small_config(
             model={"n_networks": 16, "width_ratios": [1.5, 0.75]},
-            run={**SHORT, "dtype": dtype, "block_networks": size},
+            run={**SHORT, **dtypes, "block_networks": size},
             output={"segment_sweeps": 5},
         )
         files[size] = finished(config, tmp_path / str(size))
@@ -26,6 +40,19 @@ def test_block_sizes_give_the_same_bytes(tmp_path, dtype):
     assert files[8] == files[16]
     assert files[5] == files[16]
     assert files[1] == files[16]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_threads_do_not_matter(tmp_path, dtype):
+    before, files = torch.get_num_threads(), {}
+    config = small_config(model={"n_networks": 7, "n_inputs": 40}, run={**SHORT, "dtype": dtype})
+    for n_threads in (1, 2, 3):
+        torch.set_num_threads(n_threads)
+        try:
+            files[n_threads] = finished(config, tmp_path / str(n_threads))
+        finally:
+            torch.set_num_threads(before)
+    assert files[1] == files[2] == files[3]
 
 
 def test_another_seed_gives_other_bytes(tmp_path):

@@ -15,7 +15,16 @@ from mcmc.kernels.registry import KERNELS
 from mcmc.run.driver import EXIT_INTERRUPTED, SIGNALS, run
 from mcmc.run.production import Production
 from mcmc.run.simulation import Simulation
-from tests.support.runs import ROOT, as_toml, contents, finished, interrupted_command, small_config, small_data
+from tests.support.runs import (
+    INSTALLED,
+    ROOT,
+    as_toml,
+    contents,
+    finished,
+    interrupted_command,
+    small_config,
+    small_data,
+)
 
 N_BURN_IN, SEGMENT = 90, 16
 N_TOTAL = N_BURN_IN + 48
@@ -95,7 +104,7 @@ def test_signal_from_outside(tmp_path, uninterrupted):
     toml = tmp_path / "long.toml"
     toml.write_text(as_toml(small_data(run={"n_sweeps": 100_000})))
     process = subprocess.Popen(
-        ["mlp-gibbs", "run", str(toml), "--out", str(tmp_path / "run"), "--json"],
+        [INSTALLED, "run", str(toml), "--out", str(tmp_path / "run"), "--json"],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from mcmc.config import parse_config
-from mcmc.exchange.state import to_temperature_order
+from mcmc.run.replicas import draw_replicas
 from mcmc.run.simulation import Simulation
 from mcmc.systems.mlp.exact import ExactMoments, linear_field, quadrature_moments, von_mises_fisher
 from tests.support.stats import assert_within_sigma
@@ -66,20 +66,10 @@ def simulate(
             "run": {"seed": seed, "dtype": "float64", "n_burn_in": 0, "n_sweeps": n_draws},
         }
     )
-    simulation = Simulation.start(config, torch.device("cpu"))
-    for _ in range(n_burn_in):
-        simulation.advance()
-    simulation.diagnostics.reset()
-    energies, overlaps = [], []
-    for _ in range(n_draws):
-        simulation.advance()
-        energies.append(to_temperature_order(simulation.energy_by_slot(), simulation.exchange) / n_inputs)
-        x = simulation.chains[0].x.view(*simulation.shape, n_inputs)
-        x = to_temperature_order(x, simulation.exchange)
-        overlaps.append((x[:, :, 0::2] * x[:, :, 1::2]).sum(-1) / n_inputs)
-    diagnostics = simulation.diagnostics.tensors
+    draws = draw_replicas(config, n_burn_in=n_burn_in, n_draws=n_draws)
+    diagnostics = draws.simulation.diagnostics.tensors
     mean_exp = diagnostics["exp_minus_energy_error"] / diagnostics["n_steps"]
-    return Draws(torch.stack(energies).numpy(), torch.stack(overlaps).numpy(), mean_exp.numpy(), simulation)
+    return Draws(draws.energy, draws.overlap, mean_exp.numpy(), draws.simulation)
 
 
 def exact_moments(draws: Draws) -> list[list[ExactMoments]]:

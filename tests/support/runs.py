@@ -13,6 +13,7 @@ from mcmc.io.directory import BURN_IN_FILE, RunDirectory
 from mcmc.run.driver import run
 
 ROOT = Path(__file__).resolve().parents[2]
+INSTALLED = str(Path(sys.executable).parent / "mlp-gibbs")  # of this environment, whatever PATH says
 SMALL: dict[str, dict[str, Any]] = {
     "model": {"activation": "tanh", "n_inputs": 8, "n_networks": 3, "sigma_w": 1.5},
     "sampler": {"n_leapfrog": 3},

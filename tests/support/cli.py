@@ -1,0 +1,23 @@
+"""The command `mlp-gibbs` within the test process: exit status, standard output and standard error."""
+
+from typing import NamedTuple
+
+import pytest
+
+from mcmc.cli import main
+
+
+class Answer(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+def invoke(capsys, *arguments: str) -> Answer:
+    """`mlp-gibbs ARGUMENTS` through `main`, error handling included."""
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sys.argv", ["mlp-gibbs", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+    return Answer(int(left.value.code or 0), *capsys.readouterr())
