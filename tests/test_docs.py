@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,7 @@ def test_commands_of_the_readme(workplace):
     lines = [line for block in code_blocks("bash") for line in block.splitlines() if line.startswith("mlp-gibbs")]
     assert {line.split()[1] for line in lines} >= {"run", "status", "theory", "compare", "plot", "verify"}
     for line in lines:
-        words = line.split("#")[0].split()
+        words = shlex.split(line, comments=True)
         if words[1] in ("run", "verify") and any(word.endswith(".toml") for word in words):
             words += [part for change in SMALL for part in ("--set", change)]
         script = Path(sys.executable).parent / words[0]

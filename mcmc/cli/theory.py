@@ -1,9 +1,11 @@
-"""`mlp-gibbs theory`: the replica solution of the architecture that you typed."""
+"""`mlp-gibbs theory`: the replica solution of the architecture, or of the random field, that you typed."""
 
+import math
 from typing import Annotated, Any
 
 import typer
 
+from mcmc.cli.model_options import one_or_all, parse_assignments
 from mcmc.cli.output import JsonOption, print_json, print_table
 
 
@@ -12,61 +14,100 @@ def theory(
     activation: Annotated[str, typer.Option(help="linear, tanh, sin, erf, relu, leaky_relu, shaped_tanh, ...")] = "sin",
     depth: Annotated[int, typer.Option(help="Number of hidden layers, L.")] = 1,
     width_ratio: Annotated[
-        list[float] | None, typer.Option(help="alpha_l = N_l/N_0; once for all layers, or once a layer. [1]")
+        list[float] | None,
+        typer.Option(help="alpha_l = N_l/N_0; once for all layers, or once a layer; inf: infinite width first. [1]"),
     ] = None,
     sigma_w: Annotated[list[float] | None, typer.Option(help="Once for all layers, or once a layer. [1]")] = None,
     sigma_b: Annotated[list[float] | None, typer.Option(help="Once for all layers, or once a layer. [0]")] = None,
     activation_param: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="As in negative_slope=0.1.")
     ] = None,
-    ansatz: Annotated[str, typer.Option(help="rs")] = "rs",
+    xi: Annotated[
+        str | None, typer.Option(help='A mixed p-spin model instead of a network, as in "0.5*q**3" (see also: field).')
+    ] = None,
+    ansatz: Annotated[
+        str, typer.Option(help="rs; and for --xi and infinite width auto, 1rsb, krsb (with --steps), full.")
+    ] = "rs",
+    steps: Annotated[int | None, typer.Option(help="k, the number of breaking points of krsb.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Free entropy, energy, entropy, overlaps and stability of the limit N_0 -> infinity."""
     from mcmc.errors import UsageError
+
+    ratios = one_or_all(width_ratio, 1.0)
+    is_infinitely_wide = width_ratio is not None and all(math.isinf(ratio) for ratio in width_ratio)
+    if xi is not None or is_infinitely_wide:
+        if xi is not None and (width_ratio or sigma_w or sigma_b or activation_param or depth != 1):
+            raise UsageError("--xi is the whole model: it excludes --depth, --width-ratio, --sigma-w, --sigma-b.")
+        records = _field_records(xi, activation, depth, sigma_w, sigma_b, activation_param, beta, ansatz, steps)
+    else:
+        if ansatz != "rs" or steps is not None:
+            raise UsageError(
+                f"ansatz '{ansatz}' is for --xi and --width-ratio inf; at finite width ratios the known ansatz is rs."
+            )
+        records = _network_records(activation, depth, ratios, sigma_w, sigma_b, activation_param, beta)
+    if as_json:
+        print_json(records)
+        return
+    header = ["beta", "ansatz", "Phi", "e", "s", "q_0 (lowest, highest)", "x_1", "lambda", "stable"]
+    print_table(header, [_row(record) for record in records])
+
+
+def _network_records(
+    activation: str,
+    depth: int,
+    ratios: float | list[float],
+    sigma_w: list[float] | None,
+    sigma_b: list[float] | None,
+    activation_param: list[str] | None,
+    beta: list[float],
+) -> list[dict[str, Any]]:
     from mcmc.theory.curve import solve_rs_curve
     from mcmc.theory.model import TheoryModel
     from mcmc.theory.saddle import to_json_record
 
-    if ansatz != "rs":
-        raise UsageError(f"unknown ansatz '{ansatz}'. Known: rs.")
     model = TheoryModel.build(
         activation,
         depth=depth,
-        width_ratios=_one_or_all(width_ratio, 1.0),
-        sigma_w=_one_or_all(sigma_w, 1.0),
-        sigma_b=_one_or_all(sigma_b, 0.0),
-        activation_params=_parameters(activation_param or []),
+        width_ratios=ratios,
+        sigma_w=one_or_all(sigma_w, 1.0),
+        sigma_b=one_or_all(sigma_b, 0.0),
+        activation_params=parse_assignments("--activation-param", activation_param),
     )
-    records = [to_json_record(saddle) for saddle in solve_rs_curve(model, beta)]
-    if as_json:
-        print_json(records)
-        return
-    layers = range(depth + 1)
-    header = ["beta", "Phi", "e", "s", *(f"q_{i}" for i in layers), *(f"r_{i}" for i in layers[1:]), "lambda", "stable"]
-    print_table(header, [_row(record) for record in records])
+    return [to_json_record(saddle) for saddle in solve_rs_curve(model, beta)]
+
+
+def _field_records(
+    xi: str | None,
+    activation: str,
+    depth: int,
+    sigma_w: list[float] | None,
+    sigma_b: list[float] | None,
+    activation_param: list[str] | None,
+    beta: list[float],
+    ansatz: str,
+    steps: int | None,
+) -> list[dict[str, Any]]:
+    from mcmc.cli.field import covariance_from_options
+    from mcmc.theory.broken import to_json_record
+    from mcmc.theory.gaussian_field.thermodynamics import solve_curve
+
+    network = None if xi is not None else activation
+    covariance = covariance_from_options(xi, network, depth, sigma_w, sigma_b, activation_param)
+    return [to_json_record(solution) for solution in solve_curve(covariance, beta, ansatz=ansatz, n_steps=steps)]
 
 
 def _row(record: dict[str, Any]) -> list[str]:
-    numbers = [record[key] for key in ("beta", "free_entropy_density", "energy_density", "entropy_density")]
-    numbers += [*record["overlap"], *record["self_overlap"][1:], record["pivots"][-1]]
-    return [f"{number:.6g}" for number in numbers] + ["yes" if record["stable"] else "no"]
-
-
-def _one_or_all(values: list[float] | None, default: float) -> float | list[float]:
-    if not values:
-        return default
-    return values[0] if len(values) == 1 else values
-
-
-def _parameters(assignments: list[str]) -> dict[str, float]:
-    from mcmc.errors import UsageError
-
-    parameters = {}
-    for assignment in assignments:
-        name, _, value = assignment.partition("=")
-        try:
-            parameters[name.strip()] = float(value)
-        except ValueError:
-            raise UsageError(f"--activation-param expects NAME=NUMBER, found '{assignment}'.") from None
-    return parameters
+    levels = record["overlap"][0]
+    levels = levels if isinstance(levels, list) else [levels]
+    points = record.get("breaking_points") or []
+    numbers = [record[key] for key in ("free_entropy_density", "energy_density", "entropy_density")]
+    return [
+        f"{record['beta']:.6g}",
+        record["ansatz"],
+        *(f"{number:.6g}" for number in numbers),
+        f"{levels[0]:.6g}" + (f", {levels[-1]:.6g}" if len(levels) > 1 else ""),
+        f"{points[0]:.4g}" if points else "",
+        f"{record['pivots'][-1]:.6g}",
+        "yes" if record["stable"] else "no",
+    ]
