@@ -99,9 +99,11 @@ def test_no_cycles():
 
 
 def test_package_inits_import_nothing_heavy():
-    """`import mcmc.io` must not drag in its modules: only the command line has an __init__ with code."""
-    inits = {name: targets for name, targets in GRAPH.items() if (ROOT.parent / name.replace(".", "/")).is_dir()}
-    assert {name for name, targets in inits.items() if targets} <= {"mcmc.cli"}
+    """`import mcmc.io` must not drag in its modules: only the command line has code there; a part may name its own."""
+    for name, targets in GRAPH.items():
+        if (ROOT.parent / name.replace(".", "/")).is_dir() and name != "mcmc.cli":
+            own = name if name.count(".") > 1 else "nothing"
+            assert all(target.startswith(f"{own}.") for target in targets), f"{name}/__init__.py imports {targets}"
 
 
 def test_theory_knows_nothing_of_chains():

@@ -10,7 +10,7 @@ def main() -> None:
     from mcmc.cli.app import app
 
     try:
-        app()
+        app(prog_name="mlp-gibbs")  # however it was started
     except MlpGibbsError as error:
         if "--json" in sys.argv:
             import json

@@ -1,12 +1,16 @@
 """`mlp-gibbs theory`: the replica solution of the architecture, or of the random field, that you typed."""
 
 import math
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mcmc.cli.model_options import one_or_all, parse_assignments
 from mcmc.cli.output import JsonOption, print_json, print_table
+from mcmc.names import nearest
+
+if TYPE_CHECKING:
+    from mcmc.theory.model import TheoryModel
 
 
 def theory(
@@ -25,9 +29,7 @@ def theory(
     xi: Annotated[
         str | None, typer.Option(help='A mixed p-spin model instead of a network, as in "0.5*q**3" (see also: field).')
     ] = None,
-    ansatz: Annotated[
-        str, typer.Option(help="rs; and for --xi and infinite width auto, 1rsb, krsb (with --steps), full.")
-    ] = "rs",
+    ansatz: Annotated[str, typer.Option(help="rs, 1rsb, krsb (with --steps), full, or auto: find the phase.")] = "rs",
     steps: Annotated[int | None, typer.Option(help="k, the number of breaking points of krsb.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -41,11 +43,8 @@ def theory(
             raise UsageError("--xi is the whole model: it excludes --depth, --width-ratio, --sigma-w, --sigma-b.")
         records = _field_records(xi, activation, depth, sigma_w, sigma_b, activation_param, beta, ansatz, steps)
     else:
-        if ansatz != "rs" or steps is not None:
-            raise UsageError(
-                f"ansatz '{ansatz}' is for --xi and --width-ratio inf; at finite width ratios the known ansatz is rs."
-            )
-        records = _network_records(activation, depth, ratios, sigma_w, sigma_b, activation_param, beta)
+        model = _network(activation, depth, ratios, sigma_w, sigma_b, activation_param)
+        records = _network_records(model, beta, ansatz, steps)
     if as_json:
         print_json(records)
         return
@@ -53,20 +52,17 @@ def theory(
     print_table(header, [_row(record) for record in records])
 
 
-def _network_records(
+def _network(
     activation: str,
     depth: int,
     ratios: float | list[float],
     sigma_w: list[float] | None,
     sigma_b: list[float] | None,
     activation_param: list[str] | None,
-    beta: list[float],
-) -> list[dict[str, Any]]:
-    from mcmc.theory.curve import solve_rs_curve
+) -> "TheoryModel":
     from mcmc.theory.model import TheoryModel
-    from mcmc.theory.saddle import to_json_record
 
-    model = TheoryModel.build(
+    return TheoryModel.build(
         activation,
         depth=depth,
         width_ratios=ratios,
@@ -74,7 +70,37 @@ def _network_records(
         sigma_b=one_or_all(sigma_b, 0.0),
         activation_params=parse_assignments("--activation-param", activation_param),
     )
-    return [to_json_record(saddle) for saddle in solve_rs_curve(model, beta)]
+
+
+def _network_records(model: "TheoryModel", beta: list[float], ansatz: str, steps: int | None) -> list[dict[str, Any]]:
+    """Records of one ansatz at finite width ratios, in the order of the temperatures."""
+    from mcmc.errors import UsageError
+    from mcmc.theory import broken, saddle
+    from mcmc.theory.curve import solve_rs_curve
+    from mcmc.theory.rsb.classify import classify
+    from mcmc.theory.rsb.full import solve_full
+    from mcmc.theory.rsb.k_step import solve_k_step
+
+    if (ansatz == "krsb") != (steps is not None):
+        raise UsageError("--steps goes with --ansatz krsb, and krsb needs it, as in --ansatz krsb --steps 3.")
+    if ansatz == "rs":
+        return [saddle.to_json_record(solution) for solution in solve_rs_curve(model, beta)]
+    if ansatz == "1rsb":
+        return [broken.to_json_record(solve_k_step(model, b, 1)) for b in beta]
+    if ansatz == "krsb" and steps is not None:
+        return [broken.to_json_record(solve_k_step(model, b, steps)) for b in beta]
+    if ansatz == "full":
+        return [broken.to_json_record(solve_full(model, b)) for b in beta]
+    if ansatz != "auto":
+        raise UsageError(f"unknown ansatz '{ansatz}'.{nearest(ansatz, ('auto', 'rs', '1rsb', 'krsb', 'full'))}")
+    records = []
+    for found in (classify(model, b) for b in beta):
+        if found.solution is None:
+            record = saddle.to_json_record(found.symmetric)
+        else:
+            record = broken.to_json_record(found.solution)
+        records.append({**record, "phase": found.label, "evidence": broken.plain(found.evidence)})
+    return records
 
 
 def _field_records(

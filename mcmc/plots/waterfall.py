@@ -27,7 +27,8 @@ def waterfall_figure(data: RunData) -> Figure:
             )
             axis.plot(law.centres, base + law.density, color="white", linewidth=0.6, zorder=-place + 0.5)
         shown = np.concatenate([law.centres[law.density > 0] for law in laws])
-        axis.set_xlim(shown.min(), shown.max())
+        if len(shown):  # all of it may lie outside of the bins
+            axis.set_xlim(shown.min(), shown.max())
         axis.set_yticks([place * step for place in range(len(rows))], [f"{data.beta[k]:.2f}" for k in rows])
         axis.set(xlabel=rf"$q^{layer}$", ylabel=r"$\beta$", title=rf"$P(q^{layer})$")
         axis.grid(axis="y", visible=False)

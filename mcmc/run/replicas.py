@@ -17,7 +17,7 @@ class ReplicaDraws:
     Attributes:
         energy:     (n, D, K, R) energy densities.
         overlap:    (n, D, K, R // 2) overlaps q^0 of the disjoint pairs (0,1), (2,3), ...: independent of each other.
-        simulation: at its end.
+        simulation: at its end; its diagnostics are of the draws alone.
     """
 
     energy: np.ndarray
@@ -30,6 +30,7 @@ def draw_replicas(config: RunConfig, *, n_burn_in: int, n_draws: int) -> Replica
     simulation = Simulation.start(config, torch.device("cpu"))
     for _ in range(n_burn_in):
         simulation.advance()
+    simulation.diagnostics.reset()
     energies, overlaps = [], []
     n_inputs, paired = simulation.system.n_sites, simulation.shape[2] // 2 * 2
     for _ in range(n_draws):

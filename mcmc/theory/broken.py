@@ -88,18 +88,18 @@ def to_json_record(solution: BrokenSolution) -> dict[str, Any]:
         "replicon": float(solution.replicon),
         "free_entropy_error": float(solution.free_entropy_error),
         "energy_error": float(solution.energy_error),
-        "evidence": _plain(solution.evidence),
+        "evidence": plain(solution.evidence),
     }
 
 
-def _plain(content: Any) -> Any:
+def plain(content: Any) -> Any:
     """Without numpy types, which json.dumps refuses."""
     if isinstance(content, dict):
-        return {str(key): _plain(value) for key, value in content.items()}
+        return {str(key): plain(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
-        return [_plain(value) for value in content]
+        return [plain(value) for value in content]
     if isinstance(content, np.ndarray):
-        return _plain(content.tolist())
+        return plain(content.tolist())
     if isinstance(content, np.generic):
         return content.item()
     return content

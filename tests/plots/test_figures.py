@@ -1,4 +1,4 @@
-"""What is drawn is what was measured and predicted, for every shape of run; and files are written or refused plainly."""
+"""What is drawn is what was measured and predicted, for every shape of run; files are written, or refused plainly."""
 
 import dataclasses
 
@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from mcmc.compare import match
 from mcmc.compare.match import compare_with_rs
 from mcmc.errors import StorageError, UsageError
 from mcmc.io.reader import read_run
@@ -35,7 +36,7 @@ def points(axis):
     (container,) = axis.containers
     line, _, (bars,) = container.lines
     half = [abs(segment[1, 1] - segment[0, 1]) / 2 for segment in bars.get_segments()]
-    return np.array(line.get_xdata()), np.array(line.get_ydata()), np.array(half)
+    return tuple(np.array(numbers, dtype=float) for numbers in (line.get_xdata(), line.get_ydata(), half))
 
 
 # --- content
@@ -106,19 +107,21 @@ def test_waterfall_of_laws_of_different_width():
 
 SHAPES = {
     "one temperature": {"tempering": {"n_temperatures": 1}},
-    "two temperatures": {"tempering": {"n_temperatures": 2}},
     "no exchange": {"tempering": {"exchange": False}},
     "one network": {"model": {"n_networks": 1}},
     "no overlaps": {"tempering": {"n_replicas": 1}, "output": {"overlaps": False}},
     "deep": {"model": {"width_ratios": [1.0, 0.5, 2.0]}},
-    "unbounded and cold": {"model": {"activation": "relu", "sigma_w": 3.0}, "tempering": {"beta_max": 20.0}},
-    "many bins": {"output": {"n_bins": 4999}},
+    "cold": {"tempering": {"beta_max": 20.0}},
+    "many bins": {"output": {"n_bins": 1999}},
 }
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_figures_of_every_shape_of_run(tmp_path, shape):
-    config = small_config(**SHAPES[shape])
+def test_figures_of_every_shape_of_run(tmp_path, monkeypatch, shape):
+    """Linear networks, whose theory is cheap."""
+    monkeypatch.setattr(match, "N_CURVE", 5)
+    sections = {**SHAPES[shape], "model": {"activation": "linear", **SHAPES[shape].get("model", {})}}
+    config = small_config(**sections)
     finished(config, tmp_path / "run")
     data = read_run(tmp_path / "run")
     figures = [energy_figure(data), diagnostics_figure(data)]
@@ -137,9 +140,9 @@ def assert_is_a_picture(path):
     pixels = matplotlib.image.imread(path)
     assert pixels.shape[0] > 500
     assert pixels.shape[1] > 500
-    inside = pixels[50:-50, 50:-50, :3]
+    inside = pixels[50:-50:3, 50:-50:3, :3]
     assert inside.std() > 0.03
-    assert len(np.unique((255 * inside).astype(int).reshape(-1, 3), axis=0)) > 50
+    assert len(np.unique((255 * inside).astype(int) @ [1, 256, 65536])) > 50
 
 
 def test_a_law_that_lies_outside_of_its_bins():

@@ -1,0 +1,375 @@
+"""Every command on a small run: exit status, JSON with exactly the documented keys, words, figures."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from mcmc._version import __version__
+from mcmc.compare.match import compare_with_rs
+from mcmc.compare.verify import Check
+from mcmc.io.directory import RunDirectory
+from mcmc.io.reader import read_run
+from mcmc.run.driver import EXIT_INTERRUPTED
+from mcmc.run.simulation import Simulation
+from mcmc.theory.curve import solve_rs_curve
+from mcmc.theory.linear import solve_linear
+from mcmc.theory.model import TheoryModel
+from tests.plots.test_figures import assert_is_a_picture
+from tests.support.cli import invoke
+from tests.support.runs import as_toml, contents, finished, small_config, small_data
+
+LINEAR = {"model": {"activation": "linear", "n_networks": 4}}
+
+
+@pytest.fixture
+def toml(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(as_toml(small_data(**LINEAR)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory):
+    """A finished run of linear networks, whose theory is cheap."""
+    path = tmp_path_factory.mktemp("complete") / "run"
+    finished(small_config(**LINEAR), path)
+    return path
+
+
+def answer_of(capsys, *arguments):
+    """Standard output of a command that succeeds quietly."""
+    answer = invoke(capsys, *arguments)
+    assert answer.status == 0, answer.err
+    return answer.out
+
+
+def json_of(capsys, *arguments):
+    return json.loads(answer_of(capsys, *arguments, "--json"))
+
+
+# --- the command itself
+
+
+@pytest.mark.parametrize("name", ["run", "status", "theory", "compare", "plot", "verify"])
+def test_help(capsys, name):
+    assert name in answer_of(capsys, "--help")
+    text = answer_of(capsys, name, "--help")
+    assert "--json" in text
+    assert text.startswith("Usage: mlp-gibbs")
+
+
+def test_version(capsys):
+    assert answer_of(capsys, "--version") == f"mlp-gibbs {__version__}\n"
+
+
+def test_without_a_command_the_help_is_shown(capsys):
+    answer = invoke(capsys)
+    assert answer.status == 2
+    assert "Usage" in answer.out + answer.err
+
+
+# --- run
+
+
+def test_run_and_resume(capsys, tmp_path, toml):
+    record = json_of(capsys, "run", toml, "--out", tmp_path / "run")
+    keys = ["directory", "is_complete", "sweep", "n_total", "seconds", "signal_name", "exit_code"]
+    assert list(record) == keys
+    assert record | {"seconds": 0} == {
+        "directory": str(tmp_path / "run"),
+        "is_complete": True,
+        "sweep": 138,
+        "n_total": 138,
+        "seconds": 0,
+        "signal_name": None,
+        "exit_code": 0,
+    }
+    before = contents(tmp_path / "run")
+    text = answer_of(capsys, "run", toml, "--out", tmp_path / "run")
+    assert f"complete: {tmp_path / 'run'}" in text
+    assert f"mlp-gibbs compare {tmp_path / 'run'}" in text
+    assert contents(tmp_path / "run") == before
+
+
+def test_json_mode_is_silent_on_standard_error(capsys, tmp_path, toml):
+    assert invoke(capsys, "run", toml, "--out", tmp_path / "run", "--json").err == ""
+
+
+def test_default_directory_is_named_after_the_configuration(capsys, tmp_path, toml, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer_of(capsys, "run", toml)
+    assert RunDirectory(tmp_path / "results" / "small").exists()
+    answer_of(capsys, "run", toml, "--set", "output.directory=elsewhere/x")
+    assert RunDirectory(tmp_path / "elsewhere" / "x").exists()
+    answer_of(capsys, "run", toml, "--set", "output.directory=elsewhere/y", "--out", "here")
+    assert RunDirectory(tmp_path / "here").exists()
+    assert not (tmp_path / "elsewhere" / "y").exists()
+
+
+def test_set_and_device(capsys, tmp_path, toml):
+    sets = ["--set", "run.seed=7", "--set", "model.activation=sin", "--device", "cpu"]
+    answer_of(capsys, "run", toml, "--out", tmp_path / "run", *sets)
+    config = read_run(tmp_path / "run").config
+    assert (config.run.seed, config.model.activation, config.run.device) == (7, "sin", "cpu")
+
+
+@pytest.mark.parametrize("mode", ["json", "text"])
+def test_signal_gives_75(capsys, tmp_path, toml, monkeypatch, mode):
+    true_advance = Simulation.advance
+
+    def advance(self):
+        statistics = true_advance(self)
+        if self.sweep == 100:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return statistics
+
+    monkeypatch.setattr(Simulation, "advance", advance)
+    answer = invoke(capsys, "run", toml, "--out", tmp_path / "run", *(["--json"] if mode == "json" else []))
+    assert answer.status == EXIT_INTERRUPTED == 75
+    if mode == "json":
+        record = json.loads(answer.out)
+        assert (record["exit_code"], record["signal_name"], record["sweep"]) == (75, "SIGTERM", 100)
+    else:
+        assert "stopped by SIGTERM at sweep 100 of 138; checkpoint written. The same command resumes." in answer.out
+
+
+def test_dry_run(capsys, tmp_path, toml, monkeypatch):
+    monkeypatch.setattr("mcmc.run.plan.PILOT_S", 0.05)
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    record = json_of(capsys, "run", toml, "--dry-run")
+    assert {
+        "device",
+        "widths",
+        "n_networks",
+        "n_temperatures",
+        "n_replicas",
+        "n_chains",
+        "memory_bytes",
+        "free_bytes",
+        "flops_per_sweep",
+        "seconds_per_sweep",
+        "estimated_seconds",
+        "n_segments",
+    } <= record.keys()
+    uses = {"weights", "positions", "activations", "series_of_a_segment", "histograms", "total"}
+    assert record["memory_bytes"].keys() == uses
+    text = answer_of(capsys, "run", toml, "--dry-run")
+    for words in ("chains", "memory", "FLOPs per sweep", "time per sweep", "whole run"):
+        assert words in text
+    assert sorted(tmp_path.iterdir()) == before
+
+
+# --- status
+
+
+def test_status(capsys, complete):
+    record = json_of(capsys, "status", complete)
+    assert list(record) == [
+        "directory",
+        "state",
+        "sweep",
+        "n_total",
+        "n_segments",
+        "n_segments_total",
+        "acceptance",
+        "metropolis",
+        "swap_rate",
+        "barrier",
+        "round_trips_mean",
+        "round_trips_worst",
+        "equilibrated",
+        "reasons",
+    ]
+    assert (record["state"], record["sweep"], record["n_segments"]) == ("complete", 138, 3)
+    assert record["equilibrated"] in ("yes", "no", "unknown")
+    text = answer_of(capsys, "status", complete)
+    assert f"{complete}: complete, sweep 138 of 138 (3 of 3 results files)" in text
+    for words in ("acceptance", "swap rates", "barrier Lambda", "round trips per walker", "equilibrated so far"):
+        assert words in text
+    for reason in record["reasons"]:
+        assert reason in text
+
+
+def test_status_while_another_process_writes(capsys, complete):
+    """It takes no lock, and leaves the one that is there."""
+    with RunDirectory(complete).locked():
+        assert json_of(capsys, "status", complete)["state"] == "complete"
+        assert (complete / "lock").exists()
+
+
+# --- compare
+
+
+def test_compare(capsys, complete, tmp_path):
+    figure = tmp_path / "figure.png"
+    record = json_of(capsys, "compare", complete, "--figure", figure)
+    assert list(record) == ["comparisons", "verdict", "figure"]
+    keys = ["beta", "observable", "measured", "stderr", "n_networks", "predicted", "n_sigma"]
+    assert all(list(row) == keys for row in record["comparisons"])
+    assert record["figure"] == str(figure)
+    assert_is_a_picture(figure)
+    comparison = compare_with_rs(read_run(complete))
+    assert record["verdict"] == comparison.verdict
+    assert [row["observable"] for row in record["comparisons"]] == [m.observable for m in comparison.matches]
+    for row, m in zip(record["comparisons"], comparison.matches, strict=True):
+        assert (row["beta"], row["measured"], row["stderr"]) == (m.beta, m.measured.value, m.measured.stderr)
+    assert not (complete / "comparison.png").exists()
+
+
+def test_compare_in_words(capsys, complete):
+    text = answer_of(capsys, "compare", complete)
+    header, *_ = text.splitlines()
+    assert header.split() == ["beta", "observable", "measured", "stderr", "predicted", "n_sigma"]
+    assert "Identity A" in text
+    assert f"figure: {complete / 'comparison.png'}" in text
+    assert_is_a_picture(complete / "comparison.png")
+    (complete / "comparison.png").unlink()
+
+
+@pytest.mark.parametrize("name", ["figure.foo", "figure"])
+def test_compare_with_an_unknown_format(capsys, complete, tmp_path, name):
+    answer = invoke(capsys, "compare", complete, "--figure", tmp_path / name)
+    assert answer.status == 2
+    assert "format of figures" in answer.err
+
+
+def test_compare_of_one_network(capsys, tmp_path):
+    finished(small_config(model={"n_networks": 1}), tmp_path / "run")
+    answer = invoke(capsys, "compare", tmp_path / "run")
+    assert (answer.status, len(answer.err.splitlines())) == (1, 1)
+    assert "at least 2 networks, found 1" in answer.err
+
+
+# --- plot
+
+
+def test_plot(capsys, complete, tmp_path):
+    record = json_of(capsys, "plot", complete, "--out", tmp_path / "figures")
+    names = ["energy", "diagnostics", "overlap"]
+    assert record == {"figures": [str(tmp_path / "figures" / f"{name}.png") for name in names]}
+    for path in record["figures"]:
+        assert_is_a_picture(Path(path))
+
+
+def test_plot_in_words(capsys, tmp_path):
+    """Into the run directory, and without overlaps one figure less."""
+    finished(small_config(tempering={"n_replicas": 1}, output={"overlaps": False}), tmp_path / "run")
+    lines = answer_of(capsys, "plot", tmp_path / "run").splitlines()
+    assert lines == [str(tmp_path / "run" / "figures" / f"{name}.png") for name in ("energy", "diagnostics")]
+    assert all(Path(line).exists() for line in lines)
+
+
+def test_plot_where_nothing_can_be_written(capsys, complete, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    answer = invoke(capsys, "plot", complete, "--out", tmp_path / "file")
+    assert (answer.status, len(answer.err.splitlines())) == (1, 1)
+    assert "cannot write the figure" in answer.err
+
+
+# --- theory
+
+THEORY_KEYS = [
+    "beta",
+    "ansatz",
+    "free_entropy_density",
+    "energy_density",
+    "entropy_density",
+    "overlap",
+    "self_overlap",
+    "pivots",
+    "stable",
+    "residual",
+]
+
+
+def test_theory(capsys):
+    betas = [1.0, 0.5]
+    arguments = ["theory", "--activation", "tanh", "--depth", "2", "--sigma-w", "1.5"]
+    records = json_of(capsys, *arguments, *(part for beta in betas for part in ("--beta", str(beta))))
+    wanted = solve_rs_curve(TheoryModel.build("tanh", depth=2, sigma_w=1.5), betas)
+    assert [record["beta"] for record in records] == betas
+    for record, saddle in zip(records, wanted, strict=True):
+        assert list(record)[: len(THEORY_KEYS)] == THEORY_KEYS
+        assert record["ansatz"] == "rs"
+        assert record["energy_density"] == saddle.energy_density
+        assert record["overlap"] == list(saddle.overlap)
+        assert record["self_overlap"] == list(saddle.self_overlap)
+        assert (len(record["overlap"]), len(record["pivots"])) == (3, 2)
+        assert record["stable"] is True
+        assert record["residual"] < 1e-8
+        assert record["entropy_density"] == pytest.approx(
+            record["free_entropy_density"] + record["beta"] * record["energy_density"]
+        )
+
+
+def test_theory_of_everything_by_layer(capsys):
+    arguments = ["theory", "--beta", "1", "--activation", "leaky_relu", "--activation-param", "negative_slope=0.2"]
+    arguments += ["--depth", "2", "--width-ratio", "2", "--width-ratio", "0.5", "--sigma-w", "1", "--sigma-w", "1.2"]
+    (record,) = json_of(capsys, *arguments, "--sigma-b", "0.1", "--sigma-b", "0")
+    model = TheoryModel.build(
+        "leaky_relu",
+        depth=2,
+        width_ratios=[2.0, 0.5],
+        sigma_w=[1.0, 1.2],
+        sigma_b=[0.1, 0.0],
+        activation_params={"negative_slope": 0.2},
+    )
+    assert record["energy_density"] == pytest.approx(solve_rs_curve(model, [1.0])[0].energy_density, rel=1e-12)
+
+
+def test_theory_in_words(capsys):
+    """The table of the linear network: golden ratio at beta = 1."""
+    header, row = answer_of(capsys, "theory", "--activation", "linear", "--beta", "1").splitlines()
+    exact = solve_linear(TheoryModel.build("linear"), 1.0)
+    assert exact.overlap[0] == pytest.approx((3 - 5**0.5) / 2)
+    for name in ("beta", "Phi", "e", "s", "q_0", "lambda", "stable"):
+        assert name in header.split()
+    for number in (exact.free_entropy_density, exact.energy_density, exact.entropy_density, exact.overlap[0]):
+        assert f"{number:.6g}" in row.split()
+    assert row.endswith("yes")
+
+
+# --- verify
+
+PASSED = Check("linear: <e> at beta=1", -0.5, 0.01, -0.51, True)
+FAILED = Check("identity A at beta=1", 0.5, 0.01, 0.0, False)
+IDLE = Check("idle", 1.0, 0.0, 0.0, False)
+
+
+@pytest.mark.parametrize(("checks", "status"), [([PASSED], 0), ([PASSED, FAILED], 1), ([PASSED, IDLE], 1)])
+def test_verify_status_and_json(capsys, monkeypatch, toml, checks, status):
+    monkeypatch.setattr("mcmc.compare.verify.verify_config", lambda config: checks)
+    answer = invoke(capsys, "verify", toml, "--json")
+    assert answer.status == status
+    record = json.loads(answer.out)
+    assert list(record) == ["checks", "passed"]
+    assert record["passed"] is (status == 0)
+    for row, check in zip(record["checks"], checks, strict=True):
+        assert list(row) == ["name", "measured", "stderr", "exact", "passed", "n_sigma"]
+        assert (row["name"], row["passed"]) == (check.name, check.passed)
+    if IDLE in checks:
+        assert record["checks"][-1]["n_sigma"] is None, "infinity is no JSON"
+
+
+def test_verify_in_words(capsys, monkeypatch, toml):
+    monkeypatch.setattr("mcmc.compare.verify.verify_config", lambda config: [PASSED, FAILED])
+    header, first, second = invoke(capsys, "verify", toml).out.splitlines()
+    assert header.split() == ["check", "measured", "stderr", "exact", "n_sigma"]
+    assert first.endswith("ok")
+    assert second.endswith("+50.0  FAILED")
+
+
+def test_verify_sees_the_configuration_it_was_given(capsys, monkeypatch, toml):
+    """--set too, with a file and with the default."""
+    seen = []
+    monkeypatch.setattr("mcmc.compare.verify.verify_config", lambda config: seen.append(config) or [PASSED])
+    invoke(capsys, "verify", toml, "--set", "run.seed=99")
+    invoke(capsys, "verify", "--set", "sampler.kernel=mala", "--set", "run.seed=98")
+    assert [(c.model.activation, c.sampler.kernel, c.run.seed) for c in seen] == [
+        ("linear", "hmc", 99),
+        ("sin", "mala", 98),
+    ]
