@@ -100,7 +100,7 @@ def optimise_one(
 
 
 def _scan(solver: KStepSolver, saddle: SaddlePoint, first: KStepPoint | None) -> list[KStepPoint]:
-    """Solutions at x downwards from 1 until dPhi/dx turns negative; where the solution ends, as close to it as needed."""
+    """Solutions at x downwards from 1 until dPhi/dx turns negative, closer together where the solution ends."""
     points = [] if first is None else [first]
     for x in SCAN[len(points) :]:
         point = _continued(solver, points, x) or solve_split(solver, saddle, (x,))

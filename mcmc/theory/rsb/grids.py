@@ -27,11 +27,11 @@ class RsbGrid:
     """How finely the recursions are resolved.
 
     Attributes:
-        resolution: nodes per distance of the nearest singularity; 4 gives about 8 digits, 6 gives 10.
+        resolution: nodes per distance of the nearest singularity of a typical neuron; 4 gives about 9 digits.
         quadrature: rules of the readout field y and of the innermost average xi (its t_step is not used).
     """
 
-    resolution: float = 5.0
+    resolution: float = 4.0
     quadrature: Quadrature = field(default_factory=Quadrature)
 
     def refined(self, factor: float = 1.5) -> "RsbGrid":

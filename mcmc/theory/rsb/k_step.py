@@ -7,7 +7,7 @@ from mcmc.errors import ConvergenceError, QuadratureError, UsageError
 from mcmc.theory.broken import BrokenSolution
 from mcmc.theory.model import TheoryModel
 from mcmc.theory.rs import solve_rs
-from mcmc.theory.rsb.breaking import optimise, optimise_one, solve_split
+from mcmc.theory.rsb.breaking import optimise, optimise_one, scaled_derivatives, solve_split
 from mcmc.theory.rsb.equations import (
     RsbPass,
     breaking_derivatives,
@@ -20,6 +20,7 @@ from mcmc.theory.rsb.fixed_breaking import KStepPoint, KStepSolver, symmetric_st
 from mcmc.theory.rsb.grids import RsbGrid
 from mcmc.theory.rsb.profile import redistributed
 from mcmc.theory.rsb.sphere import Levels
+from mcmc.theory.rsb.transitions import inner_solution_at_one
 from mcmc.theory.saddle import SaddlePoint
 
 FULLY_OPTIMISED = 3  # up to this k the breaking points are stationary to 1e-5
@@ -84,7 +85,12 @@ def follow_steps(
     Raises:
         ConvergenceError: no 1-step solution has its least Phi at x < 1, or a step more finds no solution.
     """
-    one = optimise_one(solver, saddle, start)
+    far = None
+    if start is None and saddle.stable:
+        # nothing breaks continuously: only a far inner level that lowers Phi below x = 1 is left, or nothing
+        far = inner_solution_at_one(solver, saddle)
+    is_symmetric = start is None and saddle.stable and (far is None or scaled_derivatives(solver, far)[0] < 0)
+    one = None if is_symmetric else optimise_one(solver, saddle, start, far=far)
     if one is None:
         raise ConvergenceError(
             f"1-step RSB at beta={solver.beta:g}: no solution with two distinct levels has its least Phi at x < 1 "

@@ -10,10 +10,12 @@ import pytest
 from mcmc.errors import ConvergenceError, QuadratureError, UsageError
 from mcmc.theory.broken import to_json_record
 from mcmc.theory.model import TheoryModel
-from mcmc.theory.quadrature import Quadrature
+from mcmc.theory.quadrature import Quadrature, gauss_hermite_rule
 from mcmc.theory.rs import solve_rs
 from mcmc.theory.rsb import RsbGrid, solve_at, solve_k_step
-from mcmc.theory.rsb.equations import Unknowns, forward_pass
+from mcmc.theory.rsb.equations import Unknowns, energy, forward_pass, free_entropy
+from mcmc.theory.rsb.fixed_breaking import KStepSolver, split_start
+from mcmc.theory.rsb.k_step import grid_errors
 from tests.theory.rsb import nested
 
 JUMP = TheoryModel.build("sin", sigma_w=2.0, width_ratios=8.0)  # discontinuous: 1RSB at beta = 3
@@ -100,11 +102,19 @@ def test_solutions_are_followed_from_a_neighbour():
 
 
 def test_the_error_of_a_coarse_grid_is_seen():
-    coarse = RsbGrid(resolution=2.0, quadrature=Quadrature(y_step=0.4))
+    coarse = RsbGrid(resolution=0.7)
     rough = solve_k_step(SMOOTH, 8.0, 1, grid=coarse)
     exact = solve_k_step(SMOOTH, 8.0, 1).free_entropy_density
-    assert rough.free_entropy_error > 1e-6
+    assert rough.free_entropy_error > 1e-8
     assert abs(rough.free_entropy_density - exact) < 3 * rough.free_entropy_error
+
+
+def test_the_error_of_41_gauss_hermite_points_at_low_temperature_is_seen():
+    grid = RsbGrid(quadrature=Quadrature(y_rule=lambda field_std: gauss_hermite_rule(41)))
+    solver = KStepSolver(SMOOTH, 16.0, grid=grid)
+    point = solver.solve((0.17,), split_start(solve_rs(SMOOTH, 16.0), 2, 0.6))
+    phi, e = free_entropy(SMOOTH, point.result), energy(16.0, point.result)
+    assert max(grid_errors(solver, point, phi, e)) > 1e-3
 
 
 def test_a_grid_that_does_not_hold_the_measure_is_refused():

@@ -55,10 +55,9 @@ def test_the_difference_to_the_gaussian_field_is_of_order_one_over_alpha():
     np.testing.assert_allclose(differences[0] / differences[1], 4, atol=0.4)
 
 
-def test_phi_without_its_sphere_term_fails_the_same_comparison():
+def test_phi_without_its_energetic_term_fails_the_same_comparison():
     solution = solve_k_step(TheoryModel.build("sin", sigma_w=SIGMA, width_ratios=1000.0), BETA, 1)
-    assert solution.free_entropy_density == pytest.approx(
-        phi(*solution.overlap[0], *solution.breaking_points), abs=0.02
-    )
-    energetic = 0.5 * BETA**2 * (xi(1.0) - xi(solution.overlap[0][1]))
-    assert solution.free_entropy_density != pytest.approx(energetic, abs=0.02)
+    (q0, q1), x = solution.overlap[0], solution.breaking_points[0]
+    energetic = 0.5 * BETA**2 * (xi(1.0) - x * xi(q0) - (1 - x) * xi(q1))
+    assert solution.free_entropy_density == pytest.approx(phi(q0, q1, x), abs=0.02)
+    assert solution.free_entropy_density != pytest.approx(phi(q0, q1, x) - energetic, abs=0.02)

@@ -63,7 +63,7 @@ def test_a_wide_linear_layer_is_invisible_up_to_one_over_its_width(beta, x):
         change += [a - b for a, b in zip(target.overlap[0], result.overlap[0], strict=True)]
         differences.append(np.array(change))
     assert np.max(np.abs(differences[1])) < 1e-3
-    np.testing.assert_allclose(differences[0] / differences[1], 10, atol=0.6)
+    np.testing.assert_allclose(differences[0] / differences[1], 10, atol=0.8)  # the next order is 1e-3
 
 
 @pytest.fixture(scope="module")
