@@ -111,7 +111,9 @@ def test_signal_from_outside(tmp_path, uninterrupted):
     )
     first = RunDirectory(tmp_path / "run").segment(0)
     deadline = time.monotonic() + 60
-    while not first.exists() and time.monotonic() < deadline:
+    while not first.exists():
+        assert process.poll() is None, "it ended before its first results"
+        assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=30)
@@ -139,6 +141,7 @@ def test_stopped_again_and_again(tmp_path, monkeypatch, kernel):
     outcomes = [run(config, tmp_path / "run", is_quiet=True)]
     while not outcomes[-1].is_complete:
         outcomes.append(run(config, tmp_path / "run", is_quiet=True))
+        assert outcomes[-1].sweep > outcomes[-2].sweep, "no progress: nothing was saved"
     assert [outcome.sweep for outcome in outcomes[:-1]] == list(range(7, N_TOTAL, 7))
     assert {outcome.signal_name for outcome in outcomes[:-1]} == {s.name for s in SIGNALS}
     assert contents(tmp_path / "run") == whole

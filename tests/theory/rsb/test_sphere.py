@@ -48,9 +48,8 @@ def test_equal_levels_are_replica_symmetric():
 
 
 def test_log_determinant_of_a_hierarchical_matrix():
-    # n = 1e-3 replicas by the eigenvalues of blocks of m = x_1 / n: analytic in n, so compare at small n directly:
-    # 1/2 log det / n of the matrix with q_1 inside blocks of size m and q_0 outside has eigenvalues
-    # 1 - q_1 (n - n/m of them), 1 - q_1 + m (q_1 - q_0) (n/m - 1), and that plus n q_0 (one)
+    # n replicas in blocks of m, q_1 inside and q_0 outside: 1 - q_1 is (n - n/m)-fold, 1 - q_1 + m (q_1 - q_0)
+    # (n/m - 1)-fold, and one eigenvalue has n q_0 more; 1/2 log det / n is analytic in n and taken at n -> 0
     q0, q1, m, n = 0.2, 0.7, 0.4, 1e-7
     inner, outer = 1 - q1, 1 - q1 + m * (q1 - q0)
     log_det = (n - n / m) * np.log(inner) + (n / m - 1) * np.log(outer) + np.log(outer + n * q0)
