@@ -155,15 +155,8 @@ class RunSection(_Section):
     checkpoint_every_s: Annotated[float, Field(gt=0)] = 60.0
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     dtype: Literal["float32", "float64"] = "float32"
-    force_dtype: Literal["bfloat16_3x", "bfloat16"] | None = None
     device: str = "auto"
     block_networks: Annotated[int, Field(ge=1)] | None = None
-
-    @model_validator(mode="after")
-    def _forces_are_no_finer(self) -> "RunSection":
-        if self.force_dtype is not None and self.dtype != "float32":
-            raise ValueError(f"force_dtype = {self.force_dtype} is for dtype = float32, found {self.dtype}")
-        return self
 
     @field_validator("device")
     @classmethod

@@ -64,7 +64,7 @@ def build_system(config: RunConfig, device: torch.device) -> MlpSystem:
         sigma_b=model.sigma_b,
         dtype=DTYPES[config.run.dtype],
     )
-    return MlpSystem(networks, config.run.force_dtype or "float32")
+    return MlpSystem(networks)
 
 
 def build_blocks(config: RunConfig, system: System) -> list[Block]:

@@ -21,7 +21,6 @@ ENGINES = native._C.engines() if native.BACKEND == "extension" else ()
     [
         ({"dtype": "float64"}, "plain torch"),
         *(({"dtype": "float32"}, engine) for engine in ("plain torch", *ENGINES)),
-        *(({"dtype": "float32", "force_dtype": "bfloat16"}, engine) for engine in ENGINES),
     ],
     ids=str,
 )
