@@ -7,7 +7,7 @@ import numpy as np
 
 from mcmc.analysis.estimate import Estimate, controlled_average, network_average
 from mcmc.analysis.measured import NetworkMeans, OverlapLaw, network_means, overlap_law
-from mcmc.compare.finite_size import OverlapKernel, overlap_kernel
+from mcmc.compare.finite_size import GINZBURG_MINIMUM, OverlapKernel, overlap_kernel
 from mcmc.config import ModelConfig
 from mcmc.io.reader import RunData
 from mcmc.theory.curve import solve_rs_curve
@@ -15,6 +15,7 @@ from mcmc.theory.model import TheoryModel
 from mcmc.theory.saddle import SaddlePoint
 
 AGREEMENT_SIGMA = 3.0
+EQUILIBRIUM_SIGMA = 4.0  # identity A is tried at every temperature, and the sentence that it fails is a strong one
 N_CURVE = 41
 
 
@@ -169,8 +170,8 @@ def _verdict(matches: list[Match], saddles: list[SaddlePoint], kernels: list[Ove
     fitted = [saddle.beta for saddle, kernel in zip(saddles, kernels, strict=True) if kernel.origin == "fitted"]
     if fitted:
         sentences.append(
-            f"From beta = {min(fitted):.3g} on the width of P(q) is fitted, not predicted: N_0 = {n_inputs} is too "
-            "small for Gaussian fluctuations that close to the instability."
+            f"From beta = {min(fitted):.3g} on the width of P(q) is fitted, not predicted: Gaussian fluctuations about "
+            f"the saddle point need N_0 lambda^3 > {GINZBURG_MINIMUM:g}, and N_0 = {n_inputs} is too small."
         )
     return " ".join(sentences)
 
@@ -178,7 +179,7 @@ def _verdict(matches: list[Match], saddles: list[SaddlePoint], kernels: list[Ove
 def _equilibrium_sentence(identity: list[Match]) -> str:
     worst = max(identity, key=lambda m: m.distance)
     where = f"largest deviation {worst.n_sigma or 0:+.1f} sigma, at beta = {worst.beta:.3g}"
-    if all(m.agrees for m in identity):
+    if all(m.measured.agrees(m.predicted, n_sigma=EQUILIBRIUM_SIGMA) for m in identity):
         return f"Identity A holds ({where})."
     return f"Identity A is violated ({where}): the run is not in equilibrium; trust no other number of it."
 
