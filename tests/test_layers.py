@@ -18,7 +18,7 @@ LAYERS = (  # docs/architecture.md
     {"observers", "io"},
     {"run"},
     {"analysis"},
-    {"compare", "study"},
+    {"compare", "study", "pilot"},
     {"plots"},
     {"cli"},
 )

@@ -11,6 +11,7 @@ from mcmc.cli.plot import plot
 from mcmc.cli.run import run
 from mcmc.cli.status import status
 from mcmc.cli.theory import theory
+from mcmc.cli.tune import tune
 from mcmc.cli.verify import verify
 
 app = typer.Typer(
@@ -39,5 +40,5 @@ def _root(
     """Options of the command itself."""
 
 
-for command in (run, status, theory, field, compare, plot, verify):
+for command in (run, tune, status, theory, field, compare, plot, verify):
     app.command()(command)

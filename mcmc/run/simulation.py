@@ -110,10 +110,10 @@ class Simulation:
 
     def advance(self) -> StepStatistics:
         """One sweep: explore, exchange; the step diagnostics take it in."""
-        statistics = self._explore()
+        statistics = self.explore()
         self.diagnostics.observe(statistics)
         if self.config.tempering.exchange and self.shape[1] > 1:
-            self._exchange()
+            self.swap()
         self.sweep += 1
         if self.system.device.type != "cuda" or self.sweep % CUDA_CHECK_EVERY == 0:
             self.raise_if_nonfinite()
@@ -181,7 +181,8 @@ class Simulation:
         self.ladder = BetaLadder(tuple(arrays["betas"].tolist()))
         self.sweep, self.ladder_history = facts["sweep"], facts["ladder_history"]
 
-    def _explore(self) -> StepStatistics:
+    def explore(self) -> StepStatistics:
+        """`steps_per_sweep` kernel steps of every chain; sums over the steps in temperature order."""
         n_networks, n_temperatures, n_replicas = self.shape
         device, steps = self.system.device, self.config.sampler.steps_per_sweep
         beta = beta_of_slot(self.beta, self.exchange).view(n_networks, -1)
@@ -208,7 +209,8 @@ class Simulation:
         acceptance, error, square, exp = (to_temperature_order(v.view(self.shape), self.exchange) for v in sums)
         return StepStatistics(acceptance, error, square, exp, steps)
 
-    def _exchange(self) -> None:
+    def swap(self) -> None:
+        """One round of replica exchange, even or odd pairs by the parity of the sweep."""
         parity = self.sweep % 2
         n_pairs = (self.shape[1] - parity) // 2
         u = self._swap_streams.uniform(Purpose.SWAP, self.sweep, n_pairs).transpose(1, 2).contiguous()

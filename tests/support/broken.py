@@ -72,7 +72,7 @@ def swap_sign(monkeypatch) -> None:
 
 def stale_energy_after_swap(monkeypatch) -> None:
     """The next step compares with the energy of before the last step (flowMC issue 90)."""
-    true_explore = Simulation._explore
+    true_explore = Simulation.explore
 
     def explore(self):
         before = [chains.energy for chains in self.chains]
@@ -80,7 +80,7 @@ def stale_energy_after_swap(monkeypatch) -> None:
         self.chains = [replace(c, energy=e) for c, e in zip(self.chains, before, strict=True)]
         return statistics
 
-    monkeypatch.setattr(Simulation, "_explore", explore)
+    monkeypatch.setattr(Simulation, "explore", explore)
 
 
 def shared_stream(monkeypatch) -> None:

@@ -1,0 +1,23 @@
+"""Effective sizes against a process whose autocorrelation is known."""
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from mcmc.analysis.effective import effective_sample_size
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9, -0.4])
+def test_autoregressive_chains(rho):
+    """AR(1): 1 + 2 sum_t rho^t = (1 + rho)/(1 - rho) draws for an effective one."""
+    n_draws, n_chains = 4000, 300
+    noise = np.random.default_rng(0).standard_normal((n_draws + 200, 3, n_chains // 3))
+    size = effective_sample_size(lfilter([1.0], [1.0, -rho], noise, axis=0)[200:])
+    assert size.shape == (3, n_chains // 3)
+    expected = n_draws * (1 - rho) / (1 + rho)
+    assert size.mean() == pytest.approx(expected, rel=0.05)
+
+
+def test_chains_count_around_their_own_mean():
+    series = np.random.default_rng(1).standard_normal((4000, 40)) + 100 * np.arange(40)
+    assert effective_sample_size(series).mean() == pytest.approx(4000, rel=0.05)
