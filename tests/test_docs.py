@@ -68,7 +68,7 @@ def test_commands_of_the_readme(workplace):
     assert {line.split()[1] for line in lines} >= {"run", "status", "theory", "compare", "plot", "verify"}
     for line in lines:
         words = shlex.split(line, comments=True)
-        if words[1] in ("run", "verify") and any(word.endswith(".toml") for word in words):
+        if words[1] in ("run", "tune", "verify") and any(word.endswith(".toml") for word in words):
             words += [part for change in SMALL for part in ("--set", change)]
         script = Path(sys.executable).parent / words[0]
         done = subprocess.run([script, *words[1:]], cwd=workplace, capture_output=True, text=True, timeout=300)
