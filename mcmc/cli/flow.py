@@ -1,5 +1,6 @@
 """`mlp-gibbs flow`: shaped networks in the limit of infinite depth, and the finite depths that approach it."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,9 @@ def flow(
         list[int] | None, typer.Option(help="Also solve a network of this many layers (alpha_l = a L); repeat.")
     ] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw q and r - q against l/L; one --beta only.")] = None,
+    phase: Annotated[
+        bool, typer.Option(help="RS, 1RSB, full RSB, from the mixed p-spin model; needs --width-per-depth inf.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Replica symmetry at infinite depth: order parameters flow with depth (sigma_w = 1, no biases)."""
@@ -44,12 +48,19 @@ def flow(
 
         check_figure_name(figure)
     model = ShapedModel(activation, width_per_depth, parse_assignments("--activation-param", activation_param))
+    if phase and not math.isinf(width_per_depth):
+        raise UsageError(
+            f"--phase needs --width-per-depth inf, found {width_per_depth:g}: beyond RS nothing is solved."
+        )
     networks = {depth: model.at_depth(depth) for depth in sorted(set(at_depth or []))}
     records = []
     for b in beta:
         limit = solve_flow(model, b)
         finite = {depth: solve_rs(network, b) for depth, network in networks.items()}
-        records.append(_record(model, limit, finite))
+        record = _record(model, limit, finite)
+        if phase:
+            record["broken"] = _field_record(model, b)
+        records.append(record)
     if figure is not None:
         from mcmc.plots.flow import flow_figure
         from mcmc.plots.style import save
@@ -60,6 +71,12 @@ def flow(
         return
     header = ["beta", "depth", "Phi", "e", "s", "q_0", "q_L", "r_L", "lambda", "stable"]
     print_table(header, [row for record in records for row in _rows(record)])
+    for record in records if phase else []:
+        found = record["broken"]
+        typer.echo(
+            f"beta = {record['beta']:g}: {found['evidence']['phase']}, Phi = {found['free_entropy_density']:.6g}, "
+            f"e = {found['energy_density']:.6g}, q_0 from {found['overlap'][0][0]:.6g} to {found['overlap'][0][-1]:.6g}"
+        )
 
 
 def _record(model: "ShapedModel", limit: "FlowSolution", finite: "dict[int, SaddlePoint]") -> dict[str, Any]:
@@ -85,6 +102,15 @@ def _record(model: "ShapedModel", limit: "FlowSolution", finite: "dict[int, Sadd
         "self_overlap": limit.self_overlap(tau).tolist(),
         "finite_depth": [{"depth": depth, **to_json_record(saddle)} for depth, saddle in finite.items()],
     }
+
+
+def _field_record(model: "ShapedModel", beta: float) -> dict[str, Any]:
+    from mcmc.theory.broken import to_json_record
+    from mcmc.theory.gaussian_field.thermodynamics import solve_curve
+    from mcmc.theory.shaped.covariance import DeepCovariance
+
+    (solution,) = solve_curve(DeepCovariance(model.activation, model.params), [beta])
+    return to_json_record(solution)
 
 
 def _rows(record: dict[str, Any]) -> list[list[str]]:

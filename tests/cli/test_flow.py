@@ -39,6 +39,14 @@ def test_table_of_several_temperatures_at_infinite_width():
     assert rows[1].split()[:4] == ["1", "inf", "0.377428", "-0.618034"]
 
 
+def test_phase_at_infinite_width():
+    words = ["--activation", "shaped_relu", "--width-per-depth", "inf", "--beta", "2", "--phase"]
+    (record,) = json.loads(run(*words, "--json").stdout)
+    assert record["broken"]["evidence"]["phase"] == "RS"
+    assert record["broken"]["energy_density"] == pytest.approx(record["energy_density"], abs=1e-8)
+    assert "beta = 2: RS, Phi = 1.0188" in run(*words).stdout
+
+
 @pytest.mark.parametrize(
     ("words", "error", "why"),
     [
@@ -48,6 +56,7 @@ def test_table_of_several_temperatures_at_infinite_width():
         (["--beta", "1", "--at-depth", "0"], ConfigError, "L >= 1"),
         (["--beta", "1", "--at-depth", "4", "--width-per-depth", "inf"], ConfigError, "finite width_per_depth"),
         (["--beta", "1", "--activation-param", "shape"], UsageError, "NAME=NUMBER"),
+        (["--beta", "1", "--phase"], UsageError, "--phase needs"),
         (["--beta", "1", "--beta", "2", "--figure", "x.png"], UsageError, "one temperature"),
         (["--beta", "1", "--figure", "x.xyz"], UsageError, "format of figures"),
     ],

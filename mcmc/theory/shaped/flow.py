@@ -48,7 +48,7 @@ class FlowSolution:
         stable:               no pole, and lambda > 0.
         residual:             largest relative residual of the flow equations between the collocation points.
         conserved_error:      largest change of the conserved h over the depth, relative to 1 + |h|.
-        path:                 tau (n,) in [0, 1] -> (q, D, S, T), (4, n).
+        path:                 tau in [0, 1], any shape -> (q, D, S, T), (4, *tau.shape).
     """
 
     beta: float
@@ -164,7 +164,7 @@ def _solve(model: ShapedModel, beta: float, tau: Array, start: Array, tol: float
             beta=beta,
             residual=residual,
         )
-    return _Trajectory(solution.x, solution.y * unit, residual, lambda tau: solution.sol(tau) * unit)
+    return _Trajectory(solution.x, solution.y * unit, residual, lambda tau: (solution.sol(tau).T * unit[:, 0]).T)
 
 
 def _flow_solution(model: ShapedModel, beta: float, solution: _Trajectory) -> FlowSolution:
@@ -196,7 +196,7 @@ def _replicon_angle(model: ShapedModel, path: Callable[[Array], Array]) -> float
     drift, w = model.drift, model.inverse_width
 
     def velocity(tau: float, theta: Array) -> Array:
-        q, d, s, t = path(np.array([tau]))
+        q, d, s, t = path(np.array(tau))
         sin, cos = np.sin(theta), np.cos(theta)
         source = s * drift.curvature(q, d) + w * t**2
         slope = drift.slope(q, d) + 2 * w * t * d

@@ -35,7 +35,7 @@ def observables(solution, tau):
 
 
 def finite_observables(model, beta, depth, n_tau):
-    saddle = solve_rs(model.at_depth(depth), beta, quadrature=QUICK)
+    saddle = solve_rs(model.at_depth(depth), beta, tol=1e-8, quadrature=QUICK)
     assert saddle.quadrature_error < 1e-7
     places = [round(depth * i / (n_tau - 1)) for i in range(n_tau)]
     q, r = np.array(saddle.overlap)[places], np.array(saddle.self_overlap)[places]
@@ -102,7 +102,7 @@ def test_a_lopsided_relu_is_approached_like_one_over_the_square_root():
         negative, positive = network.activation.slopes
         kink = math.sqrt(depth) * (positive - negative) / 2
         own = ShapedModel("shaped_relu", 0.7, {"c_plus": kink, "c_minus": -kink})
-        phi = solve_rs(network, beta, quadrature=QUICK).free_entropy_density
+        phi = solve_rs(network, beta, tol=1e-8, quadrature=QUICK).free_entropy_density
         distances.append(phi - limit)
         with_own_kink.append(phi - solve_flow(own, beta).free_entropy_density)
     assert orders(with_own_kink) == pytest.approx(1, abs=0.1)
