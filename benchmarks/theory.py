@@ -4,8 +4,8 @@
 
 Every matrix product that a case makes is counted by its shape, and the same products are then made bare in the same
 process: `matrix_product_fraction` is their time over that of the case: its inverse is the most that faster code around
-them could gain. `cpu_seconds` is the time of the process on its processors: on cores shared with others it is what
-`seconds` would be on quiet ones (with one thread).
+them could gain. `cpu_seconds` is the processor time: with one thread on cores shared with others it is nearer to what
+`seconds` would be on quiet ones, but busy neighbours raise it too.
 """
 
 import argparse
