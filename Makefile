@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: setup quickstart test lint bench clean
+.PHONY: setup quickstart test lint bench bench-theory clean
 
 setup: $(VENV)/installed
 
@@ -34,6 +34,10 @@ bench: setup
 	$(BIN)/python benchmarks/exchange.py
 	$(BIN)/python benchmarks/sweep.py --n-inputs 128
 	$(BIN)/python benchmarks/sweep.py --n-inputs 256
+	$(BIN)/python benchmarks/theory.py --short
+
+bench-theory: setup
+	$(BIN)/python benchmarks/theory.py
 
 clean:
 	rm -rf build mcmc/_C*.so $(VENV)

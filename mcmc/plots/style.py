@@ -9,6 +9,7 @@ matplotlib.use("Agg")  # before pyplot: a compute node has no display
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
 from mcmc.errors import StorageError, UsageError
@@ -32,15 +33,20 @@ def pick(n: int, at_most: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, n - 1, min(n, at_most))})
 
 
+def check_figure_name(path: Path) -> None:
+    """Raises UsageError if the ending of the name is no format of figures; to be asked before a long computation."""
+    formats = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in formats:
+        raise UsageError(f"{path} must end with a format of figures: {', '.join(f'.{name}' for name in formats)}.")
+
+
 def save(figure: Figure, path: Path) -> Path:
     """Write the figure, its folder too, and free its memory.
 
     Raises:
         UsageError: the ending of the name is no format of figures.   StorageError: it cannot be written there.
     """
-    formats = figure.canvas.get_supported_filetypes()
-    if path.suffix.lower().removeprefix(".") not in formats:
-        raise UsageError(f"{path} must end with a format of figures: {', '.join(f'.{name}' for name in formats)}.")
+    check_figure_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=DPI)

@@ -29,7 +29,7 @@ def dual_activation(activation: Activation, variance: float) -> tuple[Dual, floa
         QuadratureError: no closed form, and the Hermite series does not reach its tolerance.
     """
     if activation.slopes is not None:
-        return _piecewise_linear(activation.slopes, variance), 0.0
+        return piecewise_linear_dual(activation.slopes, variance), 0.0
     if activation.name == "sin":
         return _sin(variance), 0.0
     if activation.name == "erf":
@@ -51,7 +51,7 @@ def _arcsin_derivatives(z: Array, order: int) -> list[Array]:
     return values[: order + 1]
 
 
-def _piecewise_linear(slopes: tuple[float, float], variance: float) -> Dual:
+def piecewise_linear_dual(slopes: tuple[float, float], variance: float) -> Dual:
     """phi(h) = a h + b |h|: K = a^2 C + b^2 S (2/pi) [ sqrt(1 - rho^2) + rho arcsin rho ],   rho = C/S."""
     mean, half = (slopes[1] + slopes[0]) / 2, (slopes[1] - slopes[0]) / 2
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mcmc.errors import QuadratureError
@@ -86,15 +87,23 @@ def gaussian_taps(ratio: float) -> Tensor:
         m = np.arange(-math.ceil(REACH * ratio), math.ceil(REACH * ratio) + 1)
         taps = np.exp(-0.5 * (m / ratio) ** 2) / (ratio * math.sqrt(2 * math.pi))
         return torch.from_numpy(taps)
-    z, weights = np.polynomial.hermite_e.hermegauss(STENCIL + 1)  # exact for degree 2 STENCIL + 1
-    weights = weights / weights.sum()
-    m = np.arange(-STENCIL, STENCIL + 1)
-    taps = np.empty(2 * STENCIL + 1)
-    for i, node in enumerate(m):
-        others = np.delete(m, i)
-        basis = np.prod((ratio * z[:, None] - others) / (node - others), axis=1)
-        taps[i] = weights @ basis
+    z, weights, nodes, denominators = _interpolation_rule()
+    factors = ratio * z[:, None] - nodes
+    ones = np.ones((len(z), 1))
+    before = np.cumprod(np.hstack([ones, factors[:, :-1]]), axis=1)
+    after = np.cumprod(np.hstack([ones, factors[:, :0:-1]]), axis=1)[:, ::-1]
+    taps = weights @ (before * after / denominators)
     return torch.from_numpy((taps + taps[::-1]) / 2)
+
+
+@lru_cache(maxsize=1)
+def _interpolation_rule() -> tuple[NDArray[np.float64], ...]:
+    """Gauss-Hermite z and weights, and the nodes m of Lagrange's polynomials with the products over k != m of m - k."""
+    z, weights = np.polynomial.hermite_e.hermegauss(STENCIL + 1)  # exact for degree 2 STENCIL + 1
+    nodes = np.arange(-STENCIL, STENCIL + 1, dtype=np.float64)
+    differences = nodes[:, None] - nodes
+    np.fill_diagonal(differences, 1.0)
+    return z, weights / weights.sum(), nodes, differences.prod(axis=1)
 
 
 class Smoother:
@@ -179,9 +188,9 @@ class Smoother:
             wrapped.index_add_(0, torch.arange(-half, half + 1) % n, taps)
             lag = torch.arange(n)
             return wrapped[(lag[:, None] - lag[None, :]) % n]
-        lag = torch.arange(self.window)[:, None] - torch.arange(self.block)[None, :]
-        is_inside = (lag >= 0) & (lag <= 2 * half)
-        return torch.where(is_inside, taps[lag.clamp(0, 2 * half)], 0.0)
+        # row i, column j: taps[i - j]
+        padded = torch.nn.functional.pad(taps, (self.block - 1, self.block - 1))
+        return padded.unfold(0, self.block, 1).flip(1)
 
     def _windows(self, values: Tensor, degree: int | None) -> Tensor:
         """(B, n_blocks, window) of values continued past the ends by that degree (-1: a constant, None: zeros)."""
