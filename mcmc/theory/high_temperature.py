@@ -80,6 +80,11 @@ def high_temperature_coefficients(model: TheoryModel) -> tuple[tuple[float, floa
     )
 
 
+def energy_scale(model: TheoryModel) -> float:
+    """sqrt(r_L - q_L) at beta = 0: e = -beta energy_scale^2 at high temperature."""
+    return math.sqrt(2 * high_temperature_coefficients(model)[0][0])
+
+
 @dataclass(frozen=True)
 class _Layer:
     """One layer at beta = 0: overlaps, the averages A, B, D = E sigma_w^2 (m')^2, and the three mean cumulants."""

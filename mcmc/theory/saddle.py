@@ -58,6 +58,11 @@ class SaddlePoint:
         """Estimated numerical error of Phi: the quadrature's."""
         return self.quadrature_error
 
+    @property
+    def energy_error(self) -> float:
+        """Estimated numerical error of e: the quadrature's, or what the two routes differ by."""
+        return max(self.quadrature_error, abs(self.energy_density - self.energy_density_readout))
+
     def overlap_law(self, layer: int = 0) -> OverlapLaw:
         """P(q^l) = delta(q^l - q_l)."""
         return law_of_levels((self.overlap[layer],), (1.0,))

@@ -35,7 +35,7 @@ USAGE = {
     "no such command": (["simulate"], ["No such command 'simulate'", "--help"]),
     "no such option": (["status", "x", "--fast"], ["No such option", "--fast"]),
     "missing argument": (["run"], ["Missing argument", "Usage: mlp-gibbs run"]),
-    "missing beta": (["theory"], ["Missing option '--beta'"]),
+    "missing beta": (["theory"], ["nothing to compute: give --beta"]),
     "beta in words": (["theory", "--beta", "cold"], ["--beta", "valid number"]),
     "negative beta": (["theory", "--beta", "-1"], ["beta >= 0", "-1.0"]),
     "no layers": (["theory", "--beta", "1", "--depth", "0"], ["L >= 1", "found 0"]),

@@ -31,7 +31,7 @@ class Classification:
         solution:  the broken solution of that label, None for "RS".
         evidence:  "pivots" (of replica symmetry), "far_level" (an inner level exists at x = 1 far from the outer one),
                    "steps": per k tried {"k", "free_entropy_density", "level_pivots", "breaking_points", "overlap",
-                   "smallest_gap"}, and "reason", a sentence.
+                   "level_distances", "smallest_gap"}, and "reason", a sentence.
     """
 
     label: str
@@ -99,6 +99,7 @@ def _refine(
                 "level_pivots": lowest,
                 "breaking_points": solution.breaking_points,
                 "overlap": solution.overlap[0],
+                "level_distances": gaps.tolist(),
                 "smallest_gap": float(np.min(gaps)),
             }
         )
