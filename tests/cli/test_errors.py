@@ -41,6 +41,9 @@ USAGE = {
     "no layers": (["theory", "--beta", "1", "--depth", "0"], ["L >= 1", "found 0"]),
     "misspelt activation": (["theory", "--beta", "1", "--activation", "sine"], ["'sine'", "Did you mean 'sin'?"]),
     "unknown ansatz": (["theory", "--beta", "1", "--ansatz", "wild"], ["ansatz 'wild'", "rs"]),
+    "energy above zero": (["theory", "--energy", "0.2"], ["in (e_0, 0]", "found 0.2"]),
+    "energy below the ground state": (["theory", "--energy=-0.9"], ["e_0 > -0.797885", "found -0.9"]),
+    "expansion without beta": (["theory", "--high-temperature", "--ground-state"], ["--high-temperature", "--beta"]),
     "parameter without value": (
         ["theory", "--beta", "1", "--activation-param", "shape"],
         ["--activation-param expects NAME=NUMBER", "'shape'"],

@@ -73,11 +73,12 @@ def classify(
     if point is None:
         raise ConvergenceError(
             f"classification at beta={beta:g}: replica symmetry is unstable (pivots "
-            f"{', '.join(f'{p:.4g}' for p in saddle.pivots)}) but no 1-step solution with x < 1 was found. "
+            f"{', '.join(f'{p:.4g}' for p in saddle.pivots)}; residual {saddle.residual:.1e}) but no 1-step solution "
+            "with x < 1 was found. "
             "Follow it from a neighbouring beta with solve_k_step(start=...).",
             beta=beta,
             pivots=saddle.pivots,
-            residual=float("nan"),
+            residual=saddle.residual,
         )
     return _refine(solver, saddle, point, evidence, n_steps)
 

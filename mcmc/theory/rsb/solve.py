@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mcmc.errors import QuadratureError
 from mcmc.theory import broken, saddle
 from mcmc.theory.ansatz import check_ansatz, phase_name
 from mcmc.theory.broken import BrokenSolution
@@ -52,13 +53,15 @@ def solve_curve(
 ) -> list[PhaseSolution]:
     """Solutions at these inverse temperatures, in the order given.
 
-    For "auto" and "full" they must lie on one convex Phi(beta) of slope -e (see `require_convex`).
+    Replica-symmetric ones must have reached the tolerance of their quadrature; those of "auto" and "full" must lie on
+    one convex Phi(beta) of slope -e (see `require_convex`).
     Raises:
-        as `solve`; ConvergenceError also where neighbours are on different branches.
+        as `solve`; ConvergenceError also where neighbours are on different branches, QuadratureError where Phi, e or
+        an overlap is not known to the tolerance.
     """
     check_ansatz(ansatz, n_steps)
     if ansatz == "rs":
-        return [PhaseSolution(s, "RS") for s in solve_rs_curve(model, betas)]
+        return [PhaseSolution(require_resolved(model, s), "RS") for s in solve_rs_curve(model, betas)]
     solved = {beta: _solve(model, beta, ansatz, n_steps) for beta in sorted(set(betas))}
     if ansatz in ("auto", "full"):
         require_convex(model.label, [found.solution for found in solved.values()])
@@ -68,9 +71,30 @@ def solve_curve(
 def _solve(model: TheoryModel, beta: float, ansatz: str, n_steps: int | None) -> PhaseSolution:
     if ansatz == "auto":
         found = classify(model, beta)
-        return PhaseSolution(found.solution or found.symmetric, found.label, found.evidence)
+        solution = found.solution or require_resolved(model, found.symmetric)
+        return PhaseSolution(solution, found.label, found.evidence)
     solution = solve_full(model, beta) if ansatz == "full" else solve_k_step(model, beta, n_steps or 1)
     return PhaseSolution(solution, phase_name(solution.ansatz))
+
+
+def require_resolved(model: TheoryModel, saddle: SaddlePoint) -> SaddlePoint:
+    """The saddle point, if its quadrature reached the tolerance (pivots may miss theirs: the record says so).
+
+    Raises:
+        QuadratureError: beta, residual, quadrature_error, tol.
+    """
+    error, tol = saddle.quadrature_error, saddle.quadrature.tol
+    if error <= tol:
+        return saddle
+    raise QuadratureError(
+        f"{model.label}: RS saddle point at beta={saddle.beta:g}: Phi, e or an overlap of layers 1 ... {model.depth} "
+        f"may be off by {error:.1e} (wanted <= {tol:.0e}) after every refinement allowed; residual "
+        f"{saddle.residual:.1e}. Use a smaller beta, or ask solve_rs for a larger Quadrature.tol.",
+        beta=saddle.beta,
+        residual=saddle.residual,
+        quadrature_error=error,
+        tol=tol,
+    )
 
 
 def to_json_record(found: PhaseSolution) -> dict[str, Any]:
