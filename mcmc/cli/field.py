@@ -1,5 +1,6 @@
 """`mlp-gibbs field`: the infinite-width limit, a spherical mixed p-spin model, of a network or of a xi(q) as typed."""
 
+import math
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -29,42 +30,66 @@ def field(
 ) -> None:
     """Replica symmetry breaking at infinite width: RS, 1RSB, k steps, full RSB, transitions and ground state."""
     from mcmc.errors import UsageError
+
+    if not (beta or transitions or ground_state or energy):
+        raise UsageError("nothing to compute: give --beta, --energy, --transitions or --ground-state.")
+    covariance = covariance_from_options(xi, activation, depth, sigma_w, sigma_b, activation_param)
+    content = field_content(
+        covariance, beta or [], ansatz, steps, energies=energy or [], transitions=transitions, ground_state=ground_state
+    )
+    if as_json:
+        print_json(content)
+    else:
+        _print(content)
+
+
+def field_content(
+    covariance: Any,
+    beta: list[float],
+    ansatz: str,
+    steps: int | None,
+    *,
+    energies: list[float],
+    transitions: bool,
+    ground_state: bool,
+) -> dict[str, Any]:
+    """What was asked for, by the names of the JSON document."""
     from mcmc.theory.broken import to_json_record
     from mcmc.theory.gaussian_field.ground_state import ground_state as find_ground_state
     from mcmc.theory.gaussian_field.thermodynamics import entropy_at_energy, solve_curve
     from mcmc.theory.gaussian_field.transitions import find_transitions
 
-    if not (beta or transitions or ground_state or energy):
-        raise UsageError("nothing to compute: give --beta, --energy, --transitions or --ground-state.")
-    covariance = covariance_from_options(xi, activation, depth, sigma_w, sigma_b, activation_param)
     content: dict[str, Any] = {"covariance": covariance.label, "covariance_error": covariance.error}
     if beta:
         curve = solve_curve(covariance, beta, ansatz=ansatz, n_steps=steps)
         content["records"] = [to_json_record(solution) for solution in curve]
-    if energy:
-        points = [entropy_at_energy(covariance, e) for e in energy]
-        content["energies"] = [
-            {
-                "energy_density": point.energy_density,
-                "entropy_density": point.entropy_density,
-                "beta": point.beta,
-                "phase": point.solution.evidence["phase"],
-            }
-            for point in points
-        ]
+    if energies:
+        points = [entropy_at_energy(covariance, e) for e in energies]
+        content["energies"] = [energy_record(point, point.solution.evidence["phase"]) for point in points]
     if transitions:
-        found = find_transitions(covariance)
-        content["transitions"] = {
-            kind: {**asdict(t), "temperature": t.temperature} if t is not None else None
-            for kind, t in (("at", found.at), ("static", found.static), ("dynamic", found.dynamic))
-        }
-        content["transitions"]["first"] = found.first.kind if found.first is not None else None
+        content["transitions"] = transitions_record(find_transitions(covariance))
     if ground_state:
         content["ground_state"] = asdict(find_ground_state(covariance))
-    if as_json:
-        print_json(content)
-    else:
-        _print(content)
+    return content
+
+
+def energy_record(point: Any, phase: str) -> dict[str, Any]:
+    """One entropy at an energy."""
+    return {
+        "energy_density": point.energy_density,
+        "entropy_density": point.entropy_density,
+        "beta": point.beta,
+        "phase": phase,
+    }
+
+
+def transitions_record(found: Any) -> dict[str, Any]:
+    """The three temperatures, and which is first."""
+    record: dict[str, Any] = {
+        kind: {**asdict(t), "temperature": t.temperature} if t is not None else None
+        for kind, t in (("at", found.at), ("static", found.static), ("dynamic", found.dynamic))
+    }
+    return {**record, "first": found.first.kind if found.first is not None else None}
 
 
 def covariance_from_options(
@@ -98,6 +123,11 @@ def _print(content: dict[str, Any]) -> None:
     if "records" in content:
         header = ["beta", "phase", "Phi", "e", "s", "q_min", "q_EA", "x_1", "x_k", "lambda", "gap"]
         print_table(header, [_row(record) for record in content["records"]])
+    print_thermodynamics(content)
+
+
+def print_thermodynamics(content: dict[str, Any]) -> None:
+    """Entropies at energies, transitions and ground state, those that are there, in words."""
     for point in content.get("energies", []):
         typer.echo(
             f"e = {point['energy_density']:.6g}: s = {point['entropy_density']:.8g} at beta = {point['beta']:.8g} "
@@ -110,7 +140,8 @@ def _print(content: dict[str, Any]) -> None:
                 f"{kind:8s}"
                 + (
                     f"T = {found['temperature']:.8g}  beta = {found['beta']:.8g}  q_0 = {found['overlap']:.6g}  "
-                    f"q_1 = {found['top']:.6g}  x = {found['breaking']:.6g}"
+                    f"q_1 = {found['top']:.6g}"
+                    + (f"  x = {found['breaking']:.6g}" if math.isfinite(found["breaking"]) else "")
                     if found
                     else "none"
                 )

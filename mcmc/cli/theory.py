@@ -1,20 +1,27 @@
 """`mlp-gibbs theory`: the replica solution of the architecture, or of the random field, that you typed."""
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mcmc.cli.field import (
+    covariance_from_options,
+    energy_record,
+    field_content,
+    print_thermodynamics,
+    transitions_record,
+)
 from mcmc.cli.model_options import one_or_all, parse_assignments
 from mcmc.cli.output import JsonOption, print_json, print_table
-from mcmc.names import nearest
 
 if TYPE_CHECKING:
     from mcmc.theory.model import TheoryModel
 
 
 def theory(
-    beta: Annotated[list[float], typer.Option(help="Inverse temperature; repeat for several.")],
+    beta: Annotated[list[float] | None, typer.Option(help="Inverse temperature; repeat for several.")] = None,
     activation: Annotated[str, typer.Option(help="linear, tanh, sin, erf, relu, leaky_relu, shaped_tanh, ...")] = "sin",
     depth: Annotated[int, typer.Option(help="Number of hidden layers, L.")] = 1,
     width_ratio: Annotated[
@@ -31,25 +38,47 @@ def theory(
     ] = None,
     ansatz: Annotated[str, typer.Option(help="rs, 1rsb, krsb (with --steps), full, or auto: find the phase.")] = "rs",
     steps: Annotated[int | None, typer.Option(help="k, the number of breaking points of krsb.")] = None,
+    energy: Annotated[list[float] | None, typer.Option(help="Entropy at this energy density; repeat.")] = None,
+    transitions: Annotated[bool, typer.Option(help="AT, static and dynamic temperatures.")] = False,
+    ground_state: Annotated[bool, typer.Option(help="The limit beta -> infinity, with an error.")] = False,
+    high_temperature: Annotated[bool, typer.Option(help="Phi and e to order beta^4 at each --beta.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Free entropy, energy, entropy, overlaps and stability of the limit N_0 -> infinity."""
+    """Free entropy, energy, entropy, overlaps and stability of the limit N_0 -> infinity.
+
+    With --beta alone, --json prints a list of records; with --energy, --transitions, --ground-state or
+    --high-temperature an object that holds them beside the "records".
+    """
     from mcmc.errors import UsageError
 
-    ratios = one_or_all(width_ratio, 1.0)
-    is_infinitely_wide = width_ratio is not None and all(math.isinf(ratio) for ratio in width_ratio)
-    if xi is not None or is_infinitely_wide:
+    is_field = xi is not None or (width_ratio is not None and all(math.isinf(ratio) for ratio in width_ratio))
+    if not (beta or energy or transitions or ground_state):
+        raise UsageError("nothing to compute: give --beta, --energy, --transitions or --ground-state.")
+    if high_temperature and not beta:
+        raise UsageError("--high-temperature goes with --beta: the expansion is evaluated there.")
+    requests: dict[str, Any] = {"energies": energy or [], "transitions": transitions, "ground_state": ground_state}
+    if is_field:
         if xi is not None and (width_ratio or sigma_w or sigma_b or activation_param or depth != 1):
             raise UsageError("--xi is the whole model: it excludes --depth, --width-ratio, --sigma-w, --sigma-b.")
-        records = _field_records(xi, activation, depth, sigma_w, sigma_b, activation_param, beta, ansatz, steps)
+        network = None if xi is not None else activation
+        covariance = covariance_from_options(xi, network, depth, sigma_w, sigma_b, activation_param)
+        content = field_content(covariance, beta or [], ansatz, steps, **requests)
+        _complete_field(content, covariance, ansatz, high_temperature)
     else:
-        model = _network(activation, depth, ratios, sigma_w, sigma_b, activation_param)
-        records = _network_records(model, beta, ansatz, steps)
+        model = _network(activation, depth, one_or_all(width_ratio, 1.0), sigma_w, sigma_b, activation_param)
+        content = _network_content(model, beta or [], ansatz, steps, high_temperature, **requests)
     if as_json:
-        print_json(records)
+        print_json(content if any(requests.values()) or high_temperature else content["records"])
         return
-    header = ["beta", "ansatz", "Phi", "e", "s", "q_0 (lowest, highest)", "x_1", "lambda", "stable"]
-    print_table(header, [_row(record) for record in records])
+    if beta:
+        header = ["beta", "ansatz", "Phi", "e", "s", "q_0 (lowest, highest)", "x_1", "lambda", "stable"]
+        print_table(header, [_row(record) for record in content["records"]])
+    for point in content.get("high_temperature", []):
+        typer.echo(
+            f"to order beta^4 at beta = {point['beta']:.6g}: Phi = {point['free_entropy_density']:.8g}  "
+            f"e = {point['energy_density']:.8g}"
+        )
+    print_thermodynamics(content)
 
 
 def _network(
@@ -72,55 +101,59 @@ def _network(
     )
 
 
-def _network_records(model: "TheoryModel", beta: list[float], ansatz: str, steps: int | None) -> list[dict[str, Any]]:
-    """Records of one ansatz at finite width ratios, in the order of the temperatures."""
-    from mcmc.errors import UsageError
-    from mcmc.theory import broken, saddle
-    from mcmc.theory.curve import solve_rs_curve
-    from mcmc.theory.rsb.classify import classify
-    from mcmc.theory.rsb.full import solve_full
-    from mcmc.theory.rsb.k_step import solve_k_step
-
-    if (ansatz == "krsb") != (steps is not None):
-        raise UsageError("--steps goes with --ansatz krsb, and krsb needs it, as in --ansatz krsb --steps 3.")
-    if ansatz == "rs":
-        return [saddle.to_json_record(solution) for solution in solve_rs_curve(model, beta)]
-    if ansatz == "1rsb":
-        return [broken.to_json_record(solve_k_step(model, b, 1)) for b in beta]
-    if ansatz == "krsb" and steps is not None:
-        return [broken.to_json_record(solve_k_step(model, b, steps)) for b in beta]
-    if ansatz == "full":
-        return [broken.to_json_record(solve_full(model, b)) for b in beta]
-    if ansatz != "auto":
-        raise UsageError(f"unknown ansatz '{ansatz}'.{nearest(ansatz, ('auto', 'rs', '1rsb', 'krsb', 'full'))}")
-    records = []
-    for found in (classify(model, b) for b in beta):
-        if found.solution is None:
-            record = saddle.to_json_record(found.symmetric)
-        else:
-            record = broken.to_json_record(found.solution)
-        records.append({**record, "phase": found.label, "evidence": broken.plain(found.evidence)})
-    return records
-
-
-def _field_records(
-    xi: str | None,
-    activation: str,
-    depth: int,
-    sigma_w: list[float] | None,
-    sigma_b: list[float] | None,
-    activation_param: list[str] | None,
+def _network_content(
+    model: "TheoryModel",
     beta: list[float],
     ansatz: str,
     steps: int | None,
-) -> list[dict[str, Any]]:
-    from mcmc.cli.field import covariance_from_options
-    from mcmc.theory.broken import to_json_record
-    from mcmc.theory.gaussian_field.thermodynamics import solve_curve
+    high_temperature: bool,
+    *,
+    energies: list[float],
+    transitions: bool,
+    ground_state: bool,
+) -> dict[str, Any]:
+    """What was asked for at finite width ratios, by the names that `field` uses."""
+    from mcmc.theory.annealed import annealed_free_entropy
+    from mcmc.theory.high_temperature import high_temperature as expand
+    from mcmc.theory.rsb.ground_state import ground_state as find_ground_state
+    from mcmc.theory.rsb.solve import solve_curve, to_json_record
+    from mcmc.theory.rsb.thermodynamics import entropy_at_energy
+    from mcmc.theory.rsb.transitions import find_transitions
 
-    network = None if xi is not None else activation
-    covariance = covariance_from_options(xi, network, depth, sigma_w, sigma_b, activation_param)
-    return [to_json_record(solution) for solution in solve_curve(covariance, beta, ansatz=ansatz, n_steps=steps)]
+    content: dict[str, Any] = {"model": model.label}
+    if beta:
+        content["records"] = [
+            {
+                **to_json_record(found),
+                "annealed_free_entropy_density": annealed_free_entropy(model, found.solution.beta),
+            }
+            for found in solve_curve(model, beta, ansatz=ansatz, n_steps=steps)
+        ]
+    if high_temperature:
+        content["high_temperature"] = [asdict(expand(model, b)) for b in beta]
+    if energies:
+        points = [entropy_at_energy(model, e, ansatz=ansatz, n_steps=steps) for e in energies]
+        content["energies"] = [energy_record(point, point.phase) for point in points]
+    if transitions:
+        content["transitions"] = transitions_record(find_transitions(model))
+    if ground_state:
+        content["ground_state"] = asdict(find_ground_state(model, ansatz=ansatz, n_steps=steps))
+    return content
+
+
+def _complete_field(content: dict[str, Any], covariance: Any, ansatz: str, high_temperature: bool) -> None:
+    """What `theory` adds to `field`: the verdict as ansatz, the annealed bound and the expansion."""
+    from mcmc.theory.gaussian_field.thermodynamics import annealed_free_entropy
+    from mcmc.theory.gaussian_field.thermodynamics import high_temperature as expand
+
+    records = content.get("records", [])
+    for record in records:
+        if ansatz == "auto":
+            record["ansatz"] = record["phase"] = record["evidence"]["phase"]
+        record["annealed_free_entropy_density"] = annealed_free_entropy(covariance, record["beta"])
+    if high_temperature:
+        betas = [record["beta"] for record in records]
+        content["high_temperature"] = [{"beta": b, **asdict(expand(covariance, b))} for b in betas]
 
 
 def _row(record: dict[str, Any]) -> list[str]:

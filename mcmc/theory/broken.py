@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from mcmc.theory import overlap_law
+from mcmc.theory.overlap_law import OverlapLaw, law_of_levels, law_with_continuous_parts
+
 
 @dataclass(frozen=True)
 class BrokenSolution:
@@ -70,6 +73,19 @@ class BrokenSolution:
         """int dq^l P(q^l) (q^l)^order."""
         return float(np.dot(self.weights, np.asarray(self.overlap[layer]) ** order))
 
+    def overlap_law(self, layer: int = 0) -> OverlapLaw:
+        """P(q^l): the levels with their weights, or the atoms and continuous parts that they stand for."""
+        parts = self.evidence.get("continuous_parts")
+        if not parts:
+            return law_of_levels(self.overlap[layer], self.weights)
+        return law_with_continuous_parts(
+            self.evidence["atoms"],
+            parts,
+            input_levels=self.overlap[0],
+            levels=self.overlap[layer],
+            weights=self.weights,
+        )
+
 
 def to_json_record(solution: BrokenSolution) -> dict[str, Any]:
     """The solution in plain Python numbers, ready for json.dumps; the keys of `saddle.to_json_record` and more."""
@@ -88,6 +104,7 @@ def to_json_record(solution: BrokenSolution) -> dict[str, Any]:
         "replicon": float(solution.replicon),
         "free_entropy_error": float(solution.free_entropy_error),
         "energy_error": float(solution.energy_error),
+        "overlap_law": [overlap_law.to_json_record(solution.overlap_law(i)) for i in range(len(solution.overlap))],
         "evidence": plain(solution.evidence),
     }
 

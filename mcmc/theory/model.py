@@ -90,6 +90,16 @@ class TheoryModel:
         """L, the number of hidden layers."""
         return len(self.width_ratios)
 
+    @property
+    def label(self) -> str:
+        """How to name the model in messages: activation, depth, width ratios and weight scales."""
+        numbers = [("alpha", self.width_ratios), ("sigma_w", self.sigma_w)]
+        if any(self.sigma_b):
+            numbers.append(("sigma_b", self.sigma_b))
+        params = ", ".join(f"{name}={value:g}" for name, value in self.activation.params.items())
+        words = [f"{self.activation.name}({params})" if params else self.activation.name, f"L={self.depth}"]
+        return ", ".join(words + [f"{name}={one_or_all(values)}" for name, values in numbers])
+
     def alpha(self, layer: int) -> float:
         """alpha_l = N_l / N_0, with alpha_0 = 1."""
         return 1.0 if layer == 0 else self.width_ratios[layer - 1]
@@ -105,3 +115,8 @@ class TheoryModel:
     def bias_variance(self, layer: int) -> float:
         """sigma_b^2 of b^l, l = 1 ... L."""
         return self.sigma_b[layer - 1] ** 2
+
+
+def one_or_all(values: tuple[float, ...]) -> str:
+    """One number if all layers share it."""
+    return f"{values[0]:g}" if len(set(values)) == 1 else "(" + ", ".join(f"{v:g}" for v in values) + ")"

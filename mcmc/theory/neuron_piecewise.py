@@ -82,7 +82,8 @@ def _half_line(
     if k <= 0 or c <= 0:
         raise QuadratureError(
             f"the single-neuron average of a piecewise linear activation does not exist: 1 - (R - S) a^2 c^2 = "
-            f"{k:.3g} with slope a={slope}, R - S={tilt:.4g}, c={c:.4g} (wanted > 0, and c > 0).",
+            f"{k:.3g} with slope a={slope}, R - S={tilt:.4g}, c={c:.4g} (wanted > 0, and c > 0). "
+            "Use a smaller beta or sigma_w, wider layers, or start from the solution at a smaller beta.",
             positivity=k,
             tilt=tilt,
             c=c,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from mcmc.theory import overlap_law
+from mcmc.theory.overlap_law import OverlapLaw, law_of_levels
 from mcmc.theory.quadrature import Quadrature
 
 
@@ -51,6 +53,20 @@ class SaddlePoint:
         """The quadrature reached its tolerances; if False, trust no more digits than the estimated errors leave."""
         return self.quadrature_error <= self.quadrature.tol and self.pivot_error <= self.quadrature.pivot_tol
 
+    @property
+    def free_entropy_error(self) -> float:
+        """Estimated numerical error of Phi: the quadrature's."""
+        return self.quadrature_error
+
+    @property
+    def energy_error(self) -> float:
+        """Estimated numerical error of e: the quadrature's, or what the two routes differ by."""
+        return max(self.quadrature_error, abs(self.energy_density - self.energy_density_readout))
+
+    def overlap_law(self, layer: int = 0) -> OverlapLaw:
+        """P(q^l) = delta(q^l - q_l)."""
+        return law_of_levels((self.overlap[layer],), (1.0,))
+
 
 def to_json_record(saddle: SaddlePoint) -> dict[str, Any]:
     """The saddle point in plain Python numbers, ready for json.dumps."""
@@ -70,4 +86,5 @@ def to_json_record(saddle: SaddlePoint) -> dict[str, Any]:
         "pivot_error": float(saddle.pivot_error),
         "resolved": bool(saddle.resolved),
         "n_iter": int(saddle.n_iter),
+        "overlap_law": [overlap_law.to_json_record(saddle.overlap_law(i)) for i in range(len(saddle.overlap))],
     }

@@ -1,6 +1,7 @@
 """Every command on a small run: exit status, JSON with exactly the documented keys, words, figures."""
 
 import json
+import math
 import os
 import signal
 from pathlib import Path
@@ -331,6 +332,40 @@ def test_theory_in_words(capsys):
     for number in (exact.free_entropy_density, exact.energy_density, exact.entropy_density, exact.overlap[0]):
         assert f"{number:.6g}" in row.split()
     assert row.endswith("yes")
+
+
+def test_theory_of_everything_at_finite_width_ratios(capsys):
+    """linear, s = 1: every answer in closed form, beside the records."""
+    arguments = ["theory", "--activation", "linear", "--beta", "1", "--energy=-0.5", "--high-temperature"]
+    content = json_of(capsys, *arguments, "--ground-state", "--transitions")
+    assert list(content) == ["model", "records", "high_temperature", "energies", "transitions", "ground_state"]
+    (record,), (expansion,), (point,) = (content[key] for key in ("records", "high_temperature", "energies"))
+    assert record["overlap_law"][0]["atoms"] == [[record["overlap"][0], 1.0]]
+    assert record["annealed_free_entropy_density"] is None  # E Z diverges from beta = 1 on
+    assert expansion["coefficients"] == pytest.approx([0.5, -0.25])
+    assert point["entropy_density"] == pytest.approx(0.5 * math.log(0.75), abs=1e-8)
+    assert point["phase"] == "RS"
+    ground = content["ground_state"]
+    assert abs(ground["energy_density"] + 1) <= ground["energy_error"] < 1e-3
+    assert content["transitions"] == {"at": None, "static": None, "dynamic": None, "first": None}
+
+
+def test_theory_of_everything_in_words(capsys):
+    arguments = ["theory", "--activation", "linear", "--beta", "1", "--energy=-0.5", "--high-temperature"]
+    text = answer_of(capsys, *arguments, "--ground-state")
+    for piece in ("to order beta^4 at beta = 1: Phi = 0.25", "e = -0.5: s = -0.143841", "e_0 = -1.0000", "(RS)"):
+        assert piece in text
+
+
+def test_verdict_is_the_ansatz_under_auto(capsys):
+    (finite,) = json_of(capsys, "theory", "--activation", "tanh", "--beta", "1", "--ansatz", "auto")
+    assert finite["ansatz"] == finite["phase"] == "RS"
+    assert finite["annealed_free_entropy_density"] > finite["free_entropy_density"]
+    (field,) = json_of(capsys, "theory", "--xi", "0.5*q**3", "--beta", "1.8", "--ansatz", "auto")
+    assert field["ansatz"] == field["phase"] == "1RSB"
+    assert field["annealed_free_entropy_density"] == pytest.approx(0.5 * 1.8**2 / 2)
+    (explicit,) = json_of(capsys, "theory", "--xi", "0.5*q**3", "--beta", "1.8", "--ansatz", "1rsb")
+    assert explicit["ansatz"] == "1rsb"
 
 
 # --- verify

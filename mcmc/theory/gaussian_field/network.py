@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from mcmc.theory.gaussian_field.covariance import Array, Covariance, compose
 from mcmc.theory.gaussian_field.dual_activation import Dual, dual_activation
-from mcmc.theory.model import TheoryModel
+from mcmc.theory.model import TheoryModel, one_or_all
 
 
 class NetworkCovariance(Covariance):
@@ -39,8 +39,8 @@ class NetworkCovariance(Covariance):
             self.self_overlap += (float(value),)
         params = ", ".join(f"{name}={value:g}" for name, value in model.activation.params.items())
         name = f"{model.activation.name}({params})" if params else model.activation.name
-        self.label = f"{name}, L={model.depth}, sigma_w={_short(model.sigma_w)}" + (
-            f", sigma_b={_short(model.sigma_b)}" if any(model.sigma_b) else ""
+        self.label = f"{name}, L={model.depth}, sigma_w={one_or_all(model.sigma_w)}" + (
+            f", sigma_b={one_or_all(model.sigma_b)}" if any(model.sigma_b) else ""
         )
 
     @classmethod
@@ -88,8 +88,3 @@ class NetworkCovariance(Covariance):
     def _pre_activation(self, layer: int, overlap: Array) -> Array:
         """sigma_w^2 q^{l-1} + sigma_b^2."""
         return self.model.weight_variance(layer) * overlap + self.model.bias_variance(layer)
-
-
-def _short(values: tuple[float, ...]) -> str:
-    """One number if all layers share it."""
-    return f"{values[0]:g}" if len(set(values)) == 1 else "(" + ", ".join(f"{v:g}" for v in values) + ")"

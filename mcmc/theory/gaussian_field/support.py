@@ -6,27 +6,9 @@ import numpy as np
 
 from mcmc.theory.gaussian_field.covariance import Array
 from mcmc.theory.gaussian_field.measure import ParisiMeasure
+from mcmc.theory.overlap_law import NO_WEIGHT, ContinuousPart
 
-NO_WEIGHT = 1e-12
 CURVE_POINTS = 65
-
-
-@dataclass(frozen=True)
-class ContinuousPart:
-    """A stretch on which x(q) increases continuously.
-
-    Attributes:
-        overlap:  (CURVE_POINTS,) q from its lower to its upper edge.
-        breaking: (CURVE_POINTS,) x(q) there; P(q) is its derivative. alpha = beta x at T = 0.
-    """
-
-    overlap: Array
-    breaking: Array
-
-    @property
-    def weight(self) -> float:
-        """Probability of the part."""
-        return float(self.breaking[-1] - self.breaking[0])
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from scipy.optimize import brentq
 
-from mcmc.errors import ConvergenceError, UsageError
+from mcmc.errors import UsageError
 from mcmc.theory.broken import BrokenSolution
+from mcmc.theory.convexity import require_convex
 from mcmc.theory.gaussian_field.covariance import Covariance
 from mcmc.theory.gaussian_field.ground_state import ground_state
 from mcmc.theory.gaussian_field.solve import solve
 
-CONVEXITY_TOL = 1e-9
 COLDEST = 1e6  # largest beta sqrt(xi'(1)) that an energy is looked for at
 
 
@@ -29,25 +28,8 @@ def solve_curve(
     """
     solved = {beta: solve(covariance, beta, ansatz=ansatz, n_steps=n_steps) for beta in sorted(set(betas))}
     if ansatz in ("auto", "full"):
-        curve = list(solved.values())
-        for left, right in pairwise(curve):
-            _require_convex(covariance, left, right)
+        require_convex(covariance.label, list(solved.values()))
     return [solved[beta] for beta in betas]
-
-
-def _require_convex(covariance: Covariance, left: BrokenSolution, right: BrokenSolution) -> None:
-    step = right.beta - left.beta
-    rise = right.free_entropy_density - left.free_entropy_density
-    slack = CONVEXITY_TOL * (1 + abs(rise)) + left.free_entropy_error + right.free_entropy_error
-    below, above = -left.energy_density * step, -right.energy_density * step
-    if not below - slack <= rise <= above + slack:
-        raise ConvergenceError(
-            f"{covariance.label}: Phi rises by {rise:.10g} from beta={left.beta:g} to {right.beta:g}, expected between "
-            f"{below:.10g} and {above:.10g}: one of the solutions is on another branch (residuals {left.residual:.1e}, "
-            f"{right.residual:.1e}). Look at both with classify, and at temperatures between them.",
-            beta=right.beta,
-            residual=max(left.residual, right.residual),
-        )
 
 
 @dataclass(frozen=True)

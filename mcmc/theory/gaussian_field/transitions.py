@@ -40,7 +40,7 @@ class Transition:
         overlap:  q_0 on the replica-symmetric branch.
         top:      q_1 of the states that appear; q_0 for "at".
         breaking: x where the breaking sets in: 1 at "static" and "dynamic", xi'''/(2 beta xi''^(3/2)) at "at"
-                  (above 1 the branch has become metastable before).
+                  (above 1 the branch has become metastable before); nan where it is not computed.
     """
 
     kind: str
@@ -57,7 +57,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class Transitions:
-    """The transitions of the replica-symmetric branch; None where there is none above T = 1e-4 sqrt(xi'(1)).
+    """The transitions of the replica-symmetric branch; None where there is none in the range searched.
 
     Attributes:
         at:      the replicon vanishes: continuous breaking, if `first` is this one.

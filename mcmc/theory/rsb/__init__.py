@@ -4,7 +4,7 @@ from mcmc.theory.rsb.classify import Classification, classify
 from mcmc.theory.rsb.full import solve_full
 from mcmc.theory.rsb.grids import RsbGrid
 from mcmc.theory.rsb.k_step import solve_at, solve_k_step
-from mcmc.theory.rsb.transitions import at_beta, dynamic_beta, static_beta
+from mcmc.theory.rsb.transitions import at_beta, dynamic_beta, find_transitions, static_beta
 
 __all__ = [
     "Classification",
@@ -12,6 +12,7 @@ __all__ = [
     "at_beta",
     "classify",
     "dynamic_beta",
+    "find_transitions",
     "solve_at",
     "solve_full",
     "solve_k_step",

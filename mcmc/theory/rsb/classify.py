@@ -31,7 +31,7 @@ class Classification:
         solution:  the broken solution of that label, None for "RS".
         evidence:  "pivots" (of replica symmetry), "far_level" (an inner level exists at x = 1 far from the outer one),
                    "steps": per k tried {"k", "free_entropy_density", "level_pivots", "breaking_points", "overlap",
-                   "smallest_gap"}, and "reason", a sentence.
+                   "level_distances", "smallest_gap"}, and "reason", a sentence.
     """
 
     label: str
@@ -73,11 +73,12 @@ def classify(
     if point is None:
         raise ConvergenceError(
             f"classification at beta={beta:g}: replica symmetry is unstable (pivots "
-            f"{', '.join(f'{p:.4g}' for p in saddle.pivots)}) but no 1-step solution with x < 1 was found. "
+            f"{', '.join(f'{p:.4g}' for p in saddle.pivots)}; residual {saddle.residual:.1e}) but no 1-step solution "
+            "with x < 1 was found. "
             "Follow it from a neighbouring beta with solve_k_step(start=...).",
             beta=beta,
             pivots=saddle.pivots,
-            residual=float("nan"),
+            residual=saddle.residual,
         )
     return _refine(solver, saddle, point, evidence, n_steps)
 
@@ -99,6 +100,7 @@ def _refine(
                 "level_pivots": lowest,
                 "breaking_points": solution.breaking_points,
                 "overlap": solution.overlap[0],
+                "level_distances": gaps.tolist(),
                 "smallest_gap": float(np.min(gaps)),
             }
         )

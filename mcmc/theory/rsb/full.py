@@ -39,7 +39,8 @@ def solve_full(
 
     `overlap` holds the levels of q_l(x) between the breaking points, the last one the plateau q_EA; `evidence` holds
     "phi_of_k" and "replicon_of_k" (k, value), "marginal", and "x_min", "x_max", "continuous_mass", the mass of the
-    continuous part of P(q), "largest_jump" (the largest step of q_0 over the mean one), "n_steps".
+    continuous part of P(q), "atoms" and "continuous_parts" of P(q^0) as the Gaussian field has them, "largest_jump"
+    (the largest step of q_0 over the mean one), "n_steps".
 
     Args:
         n_steps: the largest k, even, at least 8.
@@ -91,6 +92,11 @@ def full_from(solver: KStepSolver, points: list[KStepPoint], n_steps: int) -> Br
             "x_min": float(profile.x[0]),
             "x_max": float(profile.x[-1]),
             "continuous_mass": profile.continuous_mass,
+            "atoms": [
+                [float(profile.overlap[0]), float(profile.x[0])],
+                [float(profile.overlap[-1]), float(1 - profile.x[-1])],
+            ],
+            "continuous_parts": [{"overlap": profile.overlap.tolist(), "breaking": profile.x.tolist()}],
             "largest_jump": float(np.max(rises) / np.mean(rises)),
         },
     )

@@ -94,11 +94,17 @@ def follow_steps(
     if one is None:
         raise ConvergenceError(
             f"1-step RSB at beta={solver.beta:g}: no solution with two distinct levels has its least Phi at x < 1 "
-            f"(replica-symmetric pivots {', '.join(f'{p:.4g}' for p in saddle.pivots)}). Replica symmetry holds there; "
-            "use solve_rs, or a larger beta.",
+            f"(replica-symmetric residual {saddle.residual:.1e}, pivots "
+            f"{', '.join(f'{p:.4g}' for p in saddle.pivots)}). "
+            + (
+                "Replica symmetry holds there; use ansatz rs, or a larger beta."
+                if saddle.stable
+                else "Replica symmetry is unstable there: follow a solution from a beta closer to where it becomes so."
+            ),
             beta=solver.beta,
             breaking_points=(),
-            residual=math.nan,
+            residual=saddle.residual,
+            pivots=saddle.pivots,
         )
     points = [one]
     for k in [k for k in (2, 3, 5) if k < n_steps] + ([n_steps] if n_steps > 1 else []):

@@ -9,12 +9,15 @@ It appears at the dynamic temperature, where it is marginal in the direction of 
 dPhi/dx > 0 at x = 1, so that a smaller x has a lower Phi.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 from scipy.optimize import brentq
 
 from mcmc.errors import ConvergenceError, QuadratureError, UsageError
+from mcmc.theory.gaussian_field.transitions import Transition, Transitions
+from mcmc.theory.high_temperature import energy_scale
 from mcmc.theory.model import TheoryModel
 from mcmc.theory.rs import solve_rs
 from mcmc.theory.rsb.breaking import scaled_derivatives
@@ -26,6 +29,10 @@ from mcmc.theory.saddle import SaddlePoint
 JUMP = 0.05  # an inner level this much nearer to 1 than the outer one, relative to 1 - q_0, is a jump
 FALLING = 3e-3  # residual down to which a start is followed before asking whether it falls back
 FAR_SPREADS = (0.9, 0.75, 0.6, 0.45)
+COLDEST = 16.0  # beta, in units of 1/energy_scale, until which transitions are looked for
+SCAN_GROWTH, N_SCANNED = 1.25, 16  # of beta in the search of the AT temperature
+JUST_BELOW = 1e-3  # relative distance in beta from the dynamic temperature at which q_1 is read off
+JUST_ABOVE = 1e-3  # relative distance in beta from the AT temperature at which a far level is asked for
 
 
 def inner_solution_at_one(
@@ -53,6 +60,55 @@ def inner_solution_at_one(
         if point.spread > far:
             return point
     return None
+
+
+def find_transitions(model: TheoryModel, *, coldest: float | None = None, grid: RsbGrid | None = None) -> Transitions:
+    """AT, static and dynamic temperatures of the replica-symmetric branch, looked for at beta <= coldest.
+
+    A far inner level, once it exists, exists at every lower temperature: it is asked for just above the AT temperature,
+    or at the coldest one. A static transition colder than the AT temperature is not reported: its branch would be
+    unstable there. `breaking` of the AT transition is not computed (nan); `top` of the dynamic one is that of a
+    temperature lower by a thousandth.
+
+    Args:
+        coldest: largest beta, 16 / sqrt(r_L - q_L) if not given.
+    Raises:
+        ConvergenceError, QuadratureError: as the single transitions.
+    """
+    scale = energy_scale(model)
+    last = COLDEST / scale if coldest is None else coldest
+    at, stable_until = None, last
+    low, saddle = 0.0, None
+    for beta in [last / SCAN_GROWTH**i for i in range(N_SCANNED, -1, -1)]:
+        saddle = solve_rs(model, beta, initial=saddle)
+        if min(saddle.pivots) <= 0:
+            at = _transition(model, "at", at_beta(model, low, beta), None)
+            stable_until = at.beta * (1 - JUST_ABOVE)
+            break
+        low = beta
+    static = dynamic = None
+    solver = KStepSolver(model, stable_until, grid=grid)
+    far = inner_solution_at_one(solver, solve_rs(model, stable_until))
+    if far is not None:
+        beta_d = dynamic_beta(model, stable_until, grid=grid)
+        dynamic = _transition(model, "dynamic", beta_d, _top(model, beta_d * (1 + JUST_BELOW), grid))
+        if scaled_derivatives(solver, far)[0] > 0:
+            beta_s = static_beta(model, beta_d, stable_until, grid=grid)
+            static = _transition(model, "static", beta_s, _top(model, beta_s, grid))
+    return Transitions(at, static, dynamic)
+
+
+def _top(model: TheoryModel, beta: float, grid: RsbGrid | None) -> float:
+    """q_1 of the far inner level; nan if it is not found."""
+    point = inner_solution_at_one(KStepSolver(model, beta, grid=grid), solve_rs(model, beta))
+    return math.nan if point is None else point.result.overlap[0][1]
+
+
+def _transition(model: TheoryModel, kind: str, beta: float, top: float | None) -> Transition:
+    overlap = solve_rs(model, beta).overlap[0]
+    if top is None:
+        return Transition(kind, beta, overlap, overlap, math.nan)
+    return Transition(kind, beta, overlap, top, 1.0)
 
 
 def at_beta(model: TheoryModel, low: float, high: float, *, rtol: float = 1e-6) -> float:

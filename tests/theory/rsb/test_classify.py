@@ -5,7 +5,7 @@ import math
 import pytest
 
 from mcmc.theory.model import TheoryModel
-from mcmc.theory.rsb import at_beta, classify, dynamic_beta, static_beta
+from mcmc.theory.rsb import at_beta, classify, dynamic_beta, find_transitions, static_beta
 
 JUMP = TheoryModel.build("sin", sigma_w=2.0, width_ratios=8.0)
 RELU = TheoryModel.build("relu", sigma_w=math.sqrt(2))
@@ -61,3 +61,18 @@ def test_the_three_temperatures_of_a_discontinuous_transition_are_in_order():
 
 def test_replica_symmetry_of_relu_ends_between_beta_13_and_14():
     assert at_beta(RELU, 13.0, 14.0, rtol=1e-4) == pytest.approx(13.75, abs=0.01)
+
+
+def test_all_transitions_of_a_discontinuous_breaking_without_a_bracket():
+    found = find_transitions(JUMP)
+    assert (found.dynamic.beta, found.static.beta, found.at.beta) == pytest.approx((2.2795, 2.31851, 2.54426), abs=2e-4)
+    assert found.first is found.static
+    assert 0.62 < found.dynamic.top < found.static.top == pytest.approx(0.7173, abs=1e-3)
+    assert found.static.overlap == pytest.approx(0.24663, abs=1e-5)
+
+
+def test_a_continuous_breaking_has_an_at_temperature_alone():
+    found = find_transitions(TheoryModel.build("sin"))
+    assert found.first is found.at
+    assert found.at.beta == pytest.approx(4.8777, abs=1e-3)
+    assert found.static is found.dynamic is None

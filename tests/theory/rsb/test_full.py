@@ -1,8 +1,10 @@
 """Full replica symmetry breaking: the limit of many steps, its marginality and its error."""
 
+import numpy as np
 import pytest
 
 from mcmc.errors import UsageError
+from mcmc.theory.annealed import annealed_free_entropy
 from mcmc.theory.model import TheoryModel
 from mcmc.theory.rsb import solve_full
 
@@ -32,6 +34,10 @@ def test_phi_converges_like_the_fourth_power_of_the_steps(full):
     assert abs(phi[20] - limit) < full.free_entropy_error < 1e-8
 
 
+def test_phi_is_below_the_annealed_bound(full):
+    assert full.free_entropy_density < annealed_free_entropy(SIN, 8.0)
+
+
 def test_overlap_is_continuous_between_its_ends(full):
     q = full.overlap[0]
     assert q[0] == pytest.approx(0.7030, abs=2e-4)
@@ -40,6 +46,18 @@ def test_overlap_is_continuous_between_its_ends(full):
     assert 0.25 < full.evidence["x_min"] < 0.28
     assert 0.53 < full.evidence["x_max"] < 0.60
     assert full.evidence["continuous_mass"] == pytest.approx(full.evidence["x_max"] - full.evidence["x_min"])
+
+
+def test_overlap_law_of_both_layers(full):
+    for layer in (0, 1):
+        law = full.overlap_law(layer)
+        assert sum(w for _, w in law.atoms) + law.continuous_mass == pytest.approx(1, abs=1e-12)
+        assert law.plateau == pytest.approx(full.overlap[layer][-1], abs=1e-9)
+        (part,) = law.continuous
+        mean = sum(w * q for q, w in law.atoms)
+        mean += float((part.overlap[1:] + part.overlap[:-1]) @ np.diff(part.breaking)) / 2
+        assert mean == pytest.approx(law.moments[0], abs=2e-5)
+    assert -8.0 * (full.self_overlap[1] - mean) == pytest.approx(full.energy_density, abs=2e-4)
 
 
 def test_energies_agree_within_the_error(full):

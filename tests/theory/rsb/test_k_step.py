@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mcmc.errors import ConvergenceError, QuadratureError, UsageError
+from mcmc.theory.annealed import annealed_free_entropy
 from mcmc.theory.broken import to_json_record
 from mcmc.theory.model import TheoryModel
 from mcmc.theory.quadrature import Quadrature, gauss_hermite_rule
@@ -70,6 +71,11 @@ def test_phi_decreases_with_the_number_of_steps(steps):
     phi = [solve_rs(SMOOTH, 8.0).free_entropy_density, *(s.free_entropy_density for s in steps)]
     assert all(b < a - 1e-8 for a, b in pairwise(phi))
     np.testing.assert_allclose(phi[1:], [3.79767072, 3.79766639, 3.79766604], atol=2e-8)
+
+
+def test_phi_of_every_number_of_steps_is_below_the_annealed_bound(steps, jump):
+    assert max(s.free_entropy_density for s in steps) < annealed_free_entropy(SMOOTH, 8.0)
+    assert jump.free_entropy_density < annealed_free_entropy(JUMP, 3.0)
 
 
 def test_every_replicon_is_negative_and_shrinks_with_the_number_of_steps(steps):
