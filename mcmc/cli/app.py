@@ -7,6 +7,7 @@ import typer
 from mcmc._version import __version__
 from mcmc.cli.compare import compare
 from mcmc.cli.field import field
+from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
 from mcmc.cli.run import run
 from mcmc.cli.status import status
@@ -39,5 +40,5 @@ def _root(
     """Options of the command itself."""
 
 
-for command in (run, status, theory, field, compare, plot, verify):
+for command in (run, status, theory, field, phase, compare, plot, verify):
     app.command()(command)

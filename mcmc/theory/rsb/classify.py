@@ -32,16 +32,25 @@ class Classification:
         evidence:  "pivots" (of replica symmetry), "far_level" (an inner level exists at x = 1 far from the outer one),
                    "steps": per k tried {"k", "free_entropy_density", "level_pivots", "breaking_points", "overlap",
                    "smallest_gap"}, and "reason", a sentence.
+        one_step:  the 1-step solution that was found first, to start a neighbouring temperature from; None for "RS".
     """
 
     label: str
     symmetric: SaddlePoint
     solution: BrokenSolution | None
     evidence: dict[str, Any]
+    one_step: KStepPoint | None = None
 
 
 def classify(
-    model: TheoryModel, beta: float, *, n_steps: int = 10, grid: RsbGrid | None = None, tol: float = 1e-9
+    model: TheoryModel,
+    beta: float,
+    *,
+    n_steps: int = 10,
+    symmetric: SaddlePoint | None = None,
+    start: KStepPoint | None = None,
+    grid: RsbGrid | None = None,
+    tol: float = 1e-9,
 ) -> Classification:
     """RS, 1RSB, 2RSB, 3RSB or full RSB at one temperature.
 
@@ -50,12 +59,14 @@ def classify(
     negative replicons shrink with k, the breaking is full.
 
     Args:
-        n_steps: of the full-RSB solution, even, >= 8.
+        n_steps:   of the full-RSB solution, even, >= 8.
+        symmetric: the replica-symmetric saddle point at this beta, if it is known already.
+        start:     a 1-step solution at a neighbouring beta.
     Raises:
         ConvergenceError: a replica-symmetric saddle point is unstable and no broken solution was found.
     """
     check_beta(beta)
-    saddle = solve_rs(model, beta)
+    saddle = symmetric or solve_rs(model, beta)
     solver = KStepSolver(model, beta, grid=grid, tol=tol)
     evidence: dict[str, Any] = {"pivots": saddle.pivots, "far_level": None, "steps": []}
     far = None
@@ -69,7 +80,7 @@ def classify(
                 else "the solution with a far inner level at x = 1 lowers Phi only for x > 1 (dynamic phase)."
             )
             return Classification("RS", saddle, None, evidence)
-    point = optimise_one(solver, saddle, far=far)
+    point = optimise_one(solver, saddle, start, far=far)
     if point is None:
         raise ConvergenceError(
             f"classification at beta={beta:g}: replica symmetry is unstable (pivots "
@@ -104,7 +115,7 @@ def _refine(
         )
         if min(lowest) > NEGATIVE:
             evidence["reason"] = f"every pivot of the {k}-step solution is positive."
-            return Classification(f"{k}RSB", saddle, solution, evidence)
+            return Classification(f"{k}RSB", saddle, solution, evidence, points[0])
         if k == MAX_STEPS_TRIED:
             break
         try:
@@ -119,4 +130,4 @@ def _refine(
         f"{len(worst)}), {min(full.evidence['level_pivots']):.3g} at k = {n_steps}"
         + ("; it vanishes with k." if full.evidence["marginal"] else "; it does not yet shrink with k.")
     )
-    return Classification("full RSB", saddle, full, evidence)
+    return Classification("full RSB", saddle, full, evidence, points[0])
