@@ -106,7 +106,8 @@ def read_diagram(directory: DiagramDirectory) -> Diagram:
 
 def _sort(directory: DiagramDirectory, request: DiagramRequest) -> tuple[list[Item], list[Item]]:
     """(finished, missing) items; a damaged file is set aside and its item is missing."""
-    done, missing = [], []
+    done: list[Item] = []
+    missing: list[Item] = []
     for item in request.items():
         try:
             is_done = directory.read_item(item) is not None

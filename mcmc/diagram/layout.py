@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mcmc.diagram.lines import Line
+from mcmc.diagram.lines import KINDS, Line
 from mcmc.diagram.point import Point
 from mcmc.diagram.request import Item
 from mcmc.diagram.solve import ItemResult
@@ -60,10 +60,10 @@ def unpack(arrays: Mapping[str, np.ndarray], items: Sequence[Item]) -> list[Item
         lines = tuple(
             Line(
                 kind,
-                *(float(arrays[f"lines/{kind}/{name}"][i]) for name in LINE_NUMBERS),
+                **{name: float(arrays[f"lines/{kind}/{name}"][i]) for name in LINE_NUMBERS},
                 note=arrays[f"lines/{kind}/note"][i].decode(),
             )
-            for kind in ("at", "dynamic", "static")
+            for kind in KINDS
             if f"lines/{kind}/beta" in arrays
         )
         results.append(ItemResult(item, points, lines))

@@ -31,7 +31,7 @@ class ItemResult:
     lines: tuple[Line, ...]
 
 
-def solve_item(item: Item, on_point: Callable[[Point], None] = lambda point: None) -> ItemResult:
+def solve_item(item: Item, on_point: Callable[[Point], object] = lambda point: None) -> ItemResult:
     """Every point and line of an item; a point or line that fails says why and the others go on.
 
     Args:
@@ -68,10 +68,9 @@ def _network_verdict(model: TheoryModel) -> Callable[[float], Point]:
 
     def verdict(beta: float) -> Point:
         nonlocal last
-        symmetric = solve_rs(model, beta, initial=None if last is None else last.symmetric)
-        last = classify(
-            model, beta, n_steps=N_STEPS, symmetric=symmetric, start=None if last is None else last.one_step
-        )
+        before, start = (None, None) if last is None else (last.symmetric, last.one_step)
+        symmetric = solve_rs(model, beta, initial=before)
+        last = classify(model, beta, n_steps=N_STEPS, symmetric=symmetric, start=start)
         return network_point(last)
 
     return verdict
@@ -111,8 +110,8 @@ def _field_verdict(covariance: NetworkCovariance) -> Callable[[float], Point]:
         if found.is_certain:
             return point
         message = (
-            f"no structure of the order parameter passed: the best solution ({found.phase}) may miss the minimum of Phi "
-            f"by {found.evidence['optimality_gap']:.1e}."
+            f"no structure of the order parameter passed: the best solution ({found.phase}) may miss the minimum of "
+            f"Phi by {found.evidence['optimality_gap']:.1e}."
         )
         return replace(point, label=NOT_SOLVED, error=message)
 

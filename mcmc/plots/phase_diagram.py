@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -121,8 +122,7 @@ def _draw_cells(panel: Panel, x: np.ndarray, y: np.ndarray, labels: np.ndarray) 
     norm = BoundaryNorm(np.arange(len(order) + 1) - 0.5, len(order))
     panel.pcolormesh(x, y, numbers.T, cmap=ListedColormap(list(colours.values())), norm=norm, rasterized=True)
     panel.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
-    known = {name: colours[name] for name in (*COLOURS, *others, *NEUTRAL) if name in colours}
-    return known
+    return {name: colours[name] for name in (*COLOURS, *others, *NEUTRAL) if name in colours}
 
 
 def _draw_lines(panel: Panel, diagram: Diagram, across: _Scale, up: _Scale) -> list[Line2D]:
@@ -137,7 +137,7 @@ def _draw_lines(panel: Panel, diagram: Diagram, across: _Scale, up: _Scale) -> l
         if np.any((beta > up.edges()[0]) & (beta < up.edges()[-1])):
             # a lone value between values without a transition would not show without a marker
             panel.plot(across.positions, beta, style, marker=".", markersize=3, **PREDICTED)
-            handles.append(Line2D([], [], linestyle=style, label=name, **PREDICTED))
+            handles.append(_handle(style, name))
     return handles
 
 
@@ -148,8 +148,12 @@ def _draw_vertical_lines(panel: Panel, diagram: Diagram) -> list[Line2D]:
             style, name = LINES[line.kind]
             if math.isfinite(line.beta) and panel.get_xlim()[0] < line.beta < panel.get_xlim()[1]:
                 panel.axvline(line.beta, linestyle=style, **PREDICTED)
-                handles.append(Line2D([], [], linestyle=style, label=name, **PREDICTED))
+                handles.append(_handle(style, name))
     return handles
+
+
+def _handle(style: Any, name: str) -> Line2D:
+    return Line2D([], [], linestyle=style, label=name, **PREDICTED)
 
 
 def _draw_levels(panel: Panel, positions: np.ndarray, points: list[Point | None]) -> None:
