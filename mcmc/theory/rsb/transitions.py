@@ -12,13 +12,14 @@ dPhi/dx > 0 at x = 1, so that a smaller x has a lower Phi.
 from collections.abc import Callable
 from dataclasses import replace
 
-from scipy.optimize import brentq
+import numpy as np
+from scipy.optimize import brentq, minimize_scalar
 
-from mcmc.errors import ConvergenceError, QuadratureError, UsageError
+from mcmc.errors import ConvergenceError, UsageError
 from mcmc.theory.model import TheoryModel
 from mcmc.theory.rs import solve_rs
 from mcmc.theory.rsb.breaking import scaled_derivatives
-from mcmc.theory.rsb.equations import replicon_pivots
+from mcmc.theory.rsb.equations import Unknowns, replicon_pivots, updated_unknowns
 from mcmc.theory.rsb.fixed_breaking import KStepPoint, KStepSolver, split_start
 from mcmc.theory.rsb.grids import RsbGrid
 from mcmc.theory.saddle import SaddlePoint
@@ -26,6 +27,9 @@ from mcmc.theory.saddle import SaddlePoint
 JUMP = 0.05  # an inner level this much nearer to 1 than the outer one, relative to 1 - q_0, is a jump
 FALLING = 3e-3  # residual down to which a start is followed before asking whether it falls back
 FAR_SPREADS = (0.9, 0.75, 0.6, 0.45)
+# where the inner level of a single layer is looked for, as its distance from 1 in units of that of the outer level
+INNER_GAPS = np.geomspace(1 - JUMP, 0.005, 30)
+INNER_TOL = 1e-9
 
 
 def inner_solution_at_one(
@@ -33,26 +37,67 @@ def inner_solution_at_one(
 ) -> KStepPoint | None:
     """The 1-step solution at x = 1 with an inner level far from the replica-symmetric one, or None.
 
+    With one layer the inner level is the only unknown, and every solution is found; with more, those that the
+    iteration leads to. Of several, the one with the largest dPhi/dx.
+
     Args:
         start:      a solution at a neighbouring temperature.
         only_start: try nothing else.
+    Raises:
+        ConvergenceError: no start led anywhere, so that nothing can be said.
     """
     far = JUMP * (1 - saddle.overlap[0])
     starts = [] if start is None else [start.unknowns]
-    for spread in () if only_start else FAR_SPREADS:
-        split = split_start(saddle, 2, spread)
-        # at x = 1 the outer level is replica symmetric
-        starts.append(replace(split, overlap=(saddle.overlap[0], *split.overlap[1:])))
+    if not only_start:
+        starts += _scanned_starts(solver, saddle) if solver.model.depth == 1 else _split_starts(saddle)
+    found: list[KStepPoint] = []
+    failures: list[ConvergenceError] = []
     for unknowns in starts:
         try:
             point = solver.solve((1.0,), unknowns, tol=FALLING)
             if point.spread > far:  # has not fallen back to the outer level yet
                 point = solver.solve((1.0,), point.unknowns)
-        except (ConvergenceError, QuadratureError):
+        except ConvergenceError as error:
+            failures.append(error)
             continue
         if point.spread > far:
-            return point
-    return None
+            found.append(point)
+            if solver.model.depth > 1:
+                break
+    if starts and len(failures) == len(starts) and not only_start:
+        raise failures[0]
+    return max(found, key=lambda point: scaled_derivatives(solver, point)[0], default=None)
+
+
+def _split_starts(saddle: SaddlePoint) -> list[Unknowns]:
+    """Levels drawn apart, the outer one replica symmetric, as it is at x = 1."""
+    splits = [split_start(saddle, 2, spread) for spread in FAR_SPREADS]
+    return [replace(split, overlap=(saddle.overlap[0], *split.overlap[1:])) for split in splits]
+
+
+def _scanned_starts(solver: KStepSolver, saddle: SaddlePoint) -> list[Unknowns]:
+    """For one layer: the far inner levels q_1 that the iteration does not move, and is drawn to."""
+    outer = saddle.overlap[0]
+
+    def pull(gap: float) -> float:
+        """How far one iteration moves 1/(1 - q_1), in units of 1/(1 - q_0), at 1 - q_1 = gap (1 - q_0)."""
+        inner = 1 - gap * (1 - outer)
+        image = updated_unknowns(solver.model, solver.evaluate(Unknowns((outer, inner), ()), (1.0,)))
+        return (1 - image.overlap[0]) / (1 - image.overlap[1]) - 1 / gap
+
+    pulls = np.array([pull(gap) for gap in INNER_GAPS])
+    gaps = [
+        float(brentq(pull, INNER_GAPS[i], INNER_GAPS[i + 1], rtol=INNER_TOL))
+        for i in np.flatnonzero((pulls[:-1] > 0) & (pulls[1:] <= 0))
+    ]
+    # two solutions between neighbours of the scan, where they have just appeared
+    inside = pulls[1:-1]
+    for i in np.flatnonzero((inside <= 0) & (inside > pulls[:-2]) & (inside > pulls[2:])) + 1:
+        low, high = INNER_GAPS[i + 1], INNER_GAPS[i - 1]
+        top = minimize_scalar(lambda gap: -pull(gap), bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+        if top.fun < 0:
+            gaps.append(float(brentq(pull, low, top.x, rtol=INNER_TOL)))
+    return [Unknowns((outer, 1 - gap * (1 - outer)), ()) for gap in gaps]
 
 
 def at_beta(model: TheoryModel, low: float, high: float, *, rtol: float = 1e-6) -> float:
