@@ -9,14 +9,17 @@ It appears at the dynamic temperature, where it is marginal in the direction of 
 dPhi/dx > 0 at x = 1, so that a smaller x has a lower Phi.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 from scipy.optimize import brentq, minimize_scalar
 
 from mcmc.errors import ConvergenceError, UsageError
 from mcmc.theory.model import TheoryModel
+from mcmc.theory.quadrature import CUTOFF
 from mcmc.theory.rs import solve_rs
 from mcmc.theory.rsb.breaking import scaled_derivatives
 from mcmc.theory.rsb.equations import Unknowns, replicon_pivots, updated_unknowns
@@ -27,8 +30,8 @@ from mcmc.theory.saddle import SaddlePoint
 JUMP = 0.05  # an inner level this much nearer to 1 than the outer one, relative to 1 - q_0, is a jump
 FALLING = 3e-3  # residual down to which a start is followed before asking whether it falls back
 FAR_SPREADS = (0.9, 0.75, 0.6, 0.45)
-# where the inner level of a single layer is looked for, as its distance from 1 in units of that of the outer level
-INNER_GAPS = np.geomspace(1 - JUMP, 0.005, 30)
+SCAN_STEP = 0.16  # of log(1 - q_1), where the inner level of a single layer is looked for
+BOUND_SLACK = 1.02  # the bound on M_1 is an average that a kink of phi makes inaccurate by less
 INNER_TOL = 1e-9
 
 
@@ -85,19 +88,48 @@ def _scanned_starts(solver: KStepSolver, saddle: SaddlePoint) -> list[Unknowns]:
         image = updated_unknowns(solver.model, solver.evaluate(Unknowns((outer, inner), ()), (1.0,)))
         return (1 - image.overlap[0]) / (1 - image.overlap[1]) - 1 / gap
 
-    pulls = np.array([pull(gap) for gap in INNER_GAPS])
+    least = 1 / (1 + (1 - outer) * (BOUND_SLACK * _largest_pull(solver, saddle) - outer / (1 - outer) ** 2))
+    if least >= 1 - JUMP:
+        return []
+    scan = np.geomspace(1 - JUMP, least, 3 + math.ceil(math.log((1 - JUMP) / least) / SCAN_STEP))
+    pulls = np.array([pull(gap) for gap in scan])
     gaps = [
-        float(brentq(pull, INNER_GAPS[i], INNER_GAPS[i + 1], rtol=INNER_TOL))
+        float(brentq(pull, scan[i], scan[i + 1], rtol=INNER_TOL))
         for i in np.flatnonzero((pulls[:-1] > 0) & (pulls[1:] <= 0))
     ]
     # two solutions between neighbours of the scan, where they have just appeared
     inside = pulls[1:-1]
     for i in np.flatnonzero((inside <= 0) & (inside > pulls[:-2]) & (inside > pulls[2:])) + 1:
-        low, high = INNER_GAPS[i + 1], INNER_GAPS[i - 1]
+        low, high = scan[i + 1], scan[i - 1]
         top = minimize_scalar(lambda gap: -pull(gap), bounds=(low, high), method="bounded", options={"xatol": 1e-6})
         if top.fun < 0:
             gaps.append(float(brentq(pull, low, top.x, rtol=INNER_TOL)))
     return [Unknowns((outer, 1 - gap * (1 - outer)), ()) for gap in gaps]
+
+
+def _largest_pull(solver: KStepSolver, saddle: SaddlePoint) -> float:
+    """A bound on M_1 at any q_1, for one layer: M_1 = alpha sigma_w^2 E <u phi'>^2 <= alpha sigma_w^2 E <(u phi')^2>.
+
+    At x = 1 the average of an inner level over all its descendants is the replica-symmetric one-neuron average.
+    """
+    model, rule = solver.model, solver.grid.quadrature
+    phi, variance = model.activation, model.weight_variance(1)
+    c = math.sqrt(variance * (1 - saddle.overlap[0]))
+    omega_std = math.sqrt(variance * saddle.overlap[0] + model.bias_variance(1))
+    field_std = solver.beta / math.sqrt(model.alpha(1))
+    t, y = rule.t_nodes(omega_std, c), rule.y_nodes(field_std)
+    u = field_std * y.nodes[:, None]
+    steepest = max(abs(slope) for slope in phi.slopes) if phi.slopes is not None else 1.5
+    reach = c * (CUTOFF + c * steepest * float(u.abs().max()))
+    step = 0.25 * min(c, 1.0) / math.sqrt(1 + c**2 * float(u.abs().max()))
+    total = 0.0
+    for node, weight in zip((omega_std * t.nodes).tolist(), t.weights.tolist(), strict=True):
+        h = node + torch.arange(-reach, reach + step, step, dtype=torch.float64)
+        value = phi.phi(h)
+        log_weight = u * value - 0.5 * ((h - node) / c) ** 2
+        squares = (u * phi.dphi(h, value)) ** 2
+        total += weight * float(y.weights @ (torch.softmax(log_weight, dim=1) * squares).sum(1))
+    return model.alpha(1) * variance * total
 
 
 def at_beta(model: TheoryModel, low: float, high: float, *, rtol: float = 1e-6) -> float:
