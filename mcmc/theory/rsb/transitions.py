@@ -121,7 +121,7 @@ def _largest_pull(solver: KStepSolver, saddle: SaddlePoint) -> float:
     u = field_std * y.nodes[:, None]
     steepest = max(abs(slope) for slope in phi.slopes) if phi.slopes is not None else 1.5
     reach = c * (CUTOFF + c * steepest * float(u.abs().max()))
-    step = 0.25 * min(c, 1.0) / math.sqrt(1 + c**2 * float(u.abs().max()))
+    step = 0.5 * min(c, 1.0) / math.sqrt(1 + c**2 * float(u.abs().max()))
     total = 0.0
     for node, weight in zip((omega_std * t.nodes).tolist(), t.weights.tolist(), strict=True):
         h = node + torch.arange(-reach, reach + step, step, dtype=torch.float64)
