@@ -60,7 +60,12 @@ def find_network_lines(model: TheoryModel, points: Sequence[Point]) -> tuple[Lin
     except MlpGibbsError as error:
         at = Line("at", math.nan, math.nan, end, f"not solved: {error}")
     stable_end = at.beta * BELOW_AT if math.isfinite(at.beta) else end
-    return (at, *_jump_lines(model, [p.beta for p in points], stable_end, end))
+    try:
+        jumps = _jump_lines(model, [p.beta for p in points], stable_end, end)
+    except MlpGibbsError as error:
+        note = f"not solved: {error}"
+        jumps = tuple(Line(kind, math.nan, math.nan, stable_end, note) for kind in ("dynamic", "static"))
+    return (at, *jumps)
 
 
 def _none_up_to(beta: float) -> str:
@@ -90,7 +95,7 @@ def _at_line(model: TheoryModel, bracket: tuple[float, float], end: float) -> Li
     return Line("at", beta, error, end)
 
 
-def _jump_lines(model: TheoryModel, betas: Sequence[float], stable_end: float, end: float) -> tuple[Line, Line]:
+def _jump_lines(model: TheoryModel, betas: Sequence[float], stable_end: float, end: float) -> tuple[Line, ...]:
     """The dynamic and static transition of a discontinuous breaking on the stable side."""
     probes = sorted({*(b for b in betas if b < stable_end), stable_end})
     drives = [_drive(model, beta) for beta in probes]

@@ -132,3 +132,17 @@ def test_a_failed_line_says_so(monkeypatch):
     assert field_transitions.find_transitions is not find
     result = solved(ModelOptions("sin", width_ratio=math.inf), 1.0)
     assert [line.note for line in result.lines] == ["not solved: residual 0.1"] * 3
+
+
+def test_a_search_for_jumps_that_fails_leaves_the_at_line(monkeypatch):
+    """It ended the whole diagram (relu, alpha = 1/4, beta = 8: an average that is not resolved)."""
+
+    def search(*args, **kwargs):
+        raise ConvergenceError("underflow")
+
+    monkeypatch.setattr("mcmc.diagram.lines.inner_solution_at_one", search)
+    result = solved(ModelOptions("tanh"), 0.5)
+    assert labels(result) == ["RS"]
+    found = lines(result)
+    assert found["at"].note == "none found up to beta=0.5"
+    assert found["dynamic"].note == found["static"].note == "not solved: underflow"

@@ -71,9 +71,8 @@ def classify(
     saddle = symmetric or solve_rs(model, beta)
     solver = KStepSolver(model, beta, grid=grid, tol=tol)
     evidence: dict[str, Any] = {"pivots": saddle.pivots, "far_level": None, "steps": []}
-    far = None
+    far = _far_level(solver, saddle)
     if saddle.stable:
-        far = inner_solution_at_one(solver, saddle)
         evidence["far_level"] = far is not None
         if far is None or scaled_derivatives(solver, far)[0] < 0:
             evidence["reason"] = "every replica-symmetric pivot is positive and " + (
@@ -82,6 +81,8 @@ def classify(
                 else "the solution with a far inner level at x = 1 lowers Phi only for x > 1 (dynamic phase)."
             )
             return Classification("RS", saddle, None, evidence)
+    elif far is not None and scaled_derivatives(solver, far)[0] < 0:
+        far = None
     point = optimise_one(solver, saddle, start, far=far)
     if point is None:
         raise ConvergenceError(
@@ -93,6 +94,21 @@ def classify(
             residual=float("nan"),
         )
     return _refine(solver, saddle, point, evidence, n_steps)
+
+
+def _far_level(solver: KStepSolver, saddle: SaddlePoint) -> KStepPoint | None:
+    """The far inner level at x = 1; past the AT line, where the breaking may go on from a jump before it, too.
+
+    There it only tells where to start, so that it is looked for where that is cheap, and may fail.
+    """
+    if saddle.stable:
+        return inner_solution_at_one(solver, saddle)
+    if solver.model.depth > 1:
+        return None
+    try:
+        return inner_solution_at_one(solver, saddle)
+    except ConvergenceError:
+        return None
 
 
 def _refine(

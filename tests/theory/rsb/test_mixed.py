@@ -130,3 +130,13 @@ def test_a_symmetric_model_that_was_slow():
     verdict = classify(TheoryModel.build("sin", sigma_w=2.0), 2.0)
     assert verdict.label == "RS"
     assert math.isclose(min(verdict.symmetric.pivots), 0.875, abs_tol=1e-3)
+
+
+def test_a_jump_just_below_its_at_line():
+    """It was not solved: the end of the bracket was looked for from the other end, and fell back."""
+    verdict = classify(TheoryModel.build("sin", sigma_w=1.8, width_ratios=8.0), 2.25)
+    assert verdict.label == "1RSB"
+    assert verdict.symmetric.pivots[0] < 0
+    assert verdict.solution.free_entropy_density < verdict.symmetric.free_entropy_density
+    assert abs(verdict.solution.evidence["dphi_dx"][0]) < 1e-7
+    assert verdict.solution.overlap[0][1] - verdict.solution.overlap[0][0] > 0.2
