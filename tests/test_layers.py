@@ -16,7 +16,7 @@ LAYERS = (  # docs/architecture.md
     {"systems"},
     {"kernels", "exchange", "theory"},
     {"observers", "io"},
-    {"run"},
+    {"run", "diagram"},
     {"analysis"},
     {"compare", "study", "pilot"},
     {"plots"},

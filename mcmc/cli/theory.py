@@ -13,7 +13,16 @@ from mcmc.cli.field import (
     print_thermodynamics,
     transitions_record,
 )
-from mcmc.cli.model_options import one_or_all, parse_assignments
+from mcmc.cli.model_options import (
+    ActivationOption,
+    ActivationParamOption,
+    DepthOption,
+    SigmaBOption,
+    SigmaWOption,
+    WidthRatioOption,
+    one_or_all,
+    parse_assignments,
+)
 from mcmc.cli.output import JsonOption, print_json, print_table
 
 if TYPE_CHECKING:
@@ -22,17 +31,12 @@ if TYPE_CHECKING:
 
 def theory(
     beta: Annotated[list[float] | None, typer.Option(help="Inverse temperature; repeat for several.")] = None,
-    activation: Annotated[str, typer.Option(help="linear, tanh, sin, erf, relu, leaky_relu, shaped_tanh, ...")] = "sin",
-    depth: Annotated[int, typer.Option(help="Number of hidden layers, L.")] = 1,
-    width_ratio: Annotated[
-        list[float] | None,
-        typer.Option(help="alpha_l = N_l/N_0; once for all layers, or once a layer; inf: infinite width first. [1]"),
-    ] = None,
-    sigma_w: Annotated[list[float] | None, typer.Option(help="Once for all layers, or once a layer. [1]")] = None,
-    sigma_b: Annotated[list[float] | None, typer.Option(help="Once for all layers, or once a layer. [0]")] = None,
-    activation_param: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="As in negative_slope=0.1.")
-    ] = None,
+    activation: ActivationOption = "sin",
+    depth: DepthOption = 1,
+    width_ratio: WidthRatioOption = None,
+    sigma_w: SigmaWOption = None,
+    sigma_b: SigmaBOption = None,
+    activation_param: ActivationParamOption = None,
     xi: Annotated[
         str | None, typer.Option(help='A mixed p-spin model instead of a network, as in "0.5*q**3" (see also: field).')
     ] = None,

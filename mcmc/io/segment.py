@@ -54,7 +54,7 @@ def write_segment(
             scale.attrs["meaning"] = SCALES[axis]
         for name, array in stored.items():
             _write_dataset(file, name, array)
-        file.attrs["sha256"] = _digest(stored, scales, head)
+        file.attrs["sha256"] = content_digest(stored, scales, head)
         file.attrs["complete"] = 1
         file.flush()
         image = file.id.get_file_image()
@@ -73,7 +73,7 @@ def read_segment(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, np.nd
             _check_head(path, attributes)
             arrays = {name: file[name][()] for name in DATASETS if name in file}
             scales = {axis: file[axis][()] for axis in SCALES if axis in file}
-        if _digest(arrays, scales, attributes) != attributes.get("sha256"):
+        if content_digest(arrays, scales, attributes) != attributes.get("sha256"):
             raise ValueError("its content does not match its checksum")
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:  # h5py raises any of them on damage
         reason = "it is missing" if not path.exists() else str(error).split("\n")[0]
@@ -86,7 +86,9 @@ def read_segment(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, np.nd
     return arrays, scales, attributes
 
 
-def _digest(arrays: Mapping[str, np.ndarray], scales: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> str:
+def content_digest(
+    arrays: Mapping[str, np.ndarray], scales: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
+) -> str:
     """SHA-256 of names, types, shapes and bytes: HDF5's own checksums cover neither its chunk index nor attributes."""
     digest = hashlib.sha256()
     for name, value in sorted([*arrays.items(), *scales.items()]):

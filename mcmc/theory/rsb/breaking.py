@@ -82,7 +82,7 @@ def optimise_one(
 
     def derivative(x: float) -> float:
         nonlocal best
-        near = low if abs(best.x[0] - x) > abs(low.x[0] - x) else best
+        near = min((best, low, high), key=lambda known: abs(known.x[0] - x))
         point = solver.solve((x,), near.unknowns, grids=high.grids)
         if not is_broken(point):
             raise ConvergenceError(

@@ -144,18 +144,19 @@ def _kept_apart(values: Vector, image: Vector, n_levels: int, depth: int) -> Vec
     """values, moved towards the image F(x) until no two levels are closer than a fraction of their distance there.
 
     Levels that have merged stay merged, since F maps equal levels to equal levels: extrapolation must not merge them.
+    Nor may it put q_0[k] next to 1, where the thermal width vanishes and a single pass costs seconds.
     """
-    step, wanted = values - image, (1 - KEPT_GAP) * _gaps(image, n_levels, depth)
-    closing = -_gaps(step, n_levels, depth)
+    step, wanted = values - image, (1 - KEPT_GAP) * _gaps(image, n_levels, depth, top=1.0)
+    closing = -_gaps(step, n_levels, depth, top=0.0)
     ratios = wanted[closing > 0] / closing[closing > 0]
     return image + min(1.0, float(np.min(ratios, initial=1.0))) * step
 
 
-def _gaps(values: Vector, n_levels: int, depth: int) -> Vector:
-    """Distances of neighbouring levels of q_0 and of each S_l."""
+def _gaps(values: Vector, n_levels: int, depth: int, *, top: float) -> Vector:
+    """Distances of neighbouring levels of q_0, of its last one from `top`, and of neighbouring levels of each S_l."""
     row = n_levels + 1
     return np.concatenate(
-        [np.diff(values[:n_levels])]
+        [np.diff(values[:n_levels], append=top)]
         + [np.diff(values[n_levels + j * row : n_levels + (j + 1) * row - 1]) for j in range(depth - 1)]
     )
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mcmc.errors import UsageError
+from mcmc.errors import ConvergenceError, UsageError
 from mcmc.theory.broken import BrokenSolution
 from mcmc.theory.model import TheoryModel
 from mcmc.theory.rs import solve_rs
@@ -21,7 +21,7 @@ from mcmc.theory.saddle import SaddlePoint
 
 ORDER = 4  # of Phi_k - Phi in 1/k
 MARGINAL = 0.6  # the largest replicon must shrink at least to this share when k is doubled (1/4 is expected)
-JUMP = 5.0  # a step of q this many times larger than the mean one is called a jump
+RISE = 1e-8  # of Phi with k, more than the grids leave
 
 
 def solve_full(
@@ -68,6 +68,13 @@ def full_from(solver: KStepSolver, points: list[KStepPoint], n_steps: int) -> Br
     phi = [free_entropy(model, result) for result in passes]
     worst = [min(lowest_pivots(replicon_pivots(model, result))) for result in passes]
     e = [energy(beta, result) for result in passes]
+    if phi[-1] > min(phi) + RISE:
+        raise ConvergenceError(
+            f"full RSB at beta={beta:g}: Phi rises by {phi[-1] - min(phi):.1e} to {n_steps} steps, where it must fall: "
+            "the steps do not lie on one continuous curve. Use classify, which tells where it jumps.",
+            beta=beta,
+            residual=phi[-1] - min(phi),
+        )
     weight = 1 / (2**ORDER - 1)
     phi_step, e_step = (phi[-1] - phi[-2]) * weight, (e[-1] - e[-2]) * weight
     marginal = worst[-1] > MARGINAL * worst[-2] if worst[-2] < 0 else worst[-1] > worst[-2] - 1e-6

@@ -13,15 +13,18 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from scipy.optimize import brentq
+import numpy as np
+import torch
+from scipy.optimize import brentq, minimize_scalar
 
-from mcmc.errors import ConvergenceError, QuadratureError, UsageError
+from mcmc.errors import ConvergenceError, UsageError
 from mcmc.theory.gaussian_field.transitions import Transition, Transitions
 from mcmc.theory.high_temperature import energy_scale
 from mcmc.theory.model import TheoryModel
+from mcmc.theory.quadrature import CUTOFF
 from mcmc.theory.rs import solve_rs
 from mcmc.theory.rsb.breaking import scaled_derivatives
-from mcmc.theory.rsb.equations import replicon_pivots
+from mcmc.theory.rsb.equations import Unknowns, replicon_pivots, updated_unknowns
 from mcmc.theory.rsb.fixed_breaking import KStepPoint, KStepSolver, split_start
 from mcmc.theory.rsb.grids import RsbGrid
 from mcmc.theory.saddle import SaddlePoint
@@ -33,6 +36,9 @@ COLDEST = 16.0  # beta, in units of 1/energy_scale, until which transitions are 
 SCAN_GROWTH, N_SCANNED = 1.25, 16  # of beta in the search of the AT temperature
 JUST_BELOW = 1e-3  # relative distance in beta from the dynamic temperature at which q_1 is read off
 JUST_ABOVE = 1e-3  # relative distance in beta from the AT temperature at which a far level is asked for
+SCAN_STEP = 0.16  # of log(1 - q_1), where the inner level of a single layer is looked for
+BOUND_SLACK = 1.02  # the bound on M_1 is an average that a kink of phi makes inaccurate by less
+INNER_TOL = 1e-9
 
 
 def inner_solution_at_one(
@@ -40,26 +46,96 @@ def inner_solution_at_one(
 ) -> KStepPoint | None:
     """The 1-step solution at x = 1 with an inner level far from the replica-symmetric one, or None.
 
+    With one layer the inner level is the only unknown, and every solution is found; with more, those that the
+    iteration leads to. Of several, the one with the largest dPhi/dx.
+
     Args:
         start:      a solution at a neighbouring temperature.
         only_start: try nothing else.
+    Raises:
+        ConvergenceError: no start led anywhere, so that nothing can be said.
     """
     far = JUMP * (1 - saddle.overlap[0])
     starts = [] if start is None else [start.unknowns]
-    for spread in () if only_start else FAR_SPREADS:
-        split = split_start(saddle, 2, spread)
-        # at x = 1 the outer level is replica symmetric
-        starts.append(replace(split, overlap=(saddle.overlap[0], *split.overlap[1:])))
+    if not only_start:
+        starts += _scanned_starts(solver, saddle) if solver.model.depth == 1 else _split_starts(saddle)
+    found: list[KStepPoint] = []
+    failures: list[ConvergenceError] = []
     for unknowns in starts:
         try:
             point = solver.solve((1.0,), unknowns, tol=FALLING)
             if point.spread > far:  # has not fallen back to the outer level yet
                 point = solver.solve((1.0,), point.unknowns)
-        except (ConvergenceError, QuadratureError):
+        except ConvergenceError as error:
+            failures.append(error)
             continue
         if point.spread > far:
-            return point
-    return None
+            found.append(point)
+            if solver.model.depth > 1:
+                break
+    if starts and len(failures) == len(starts) and not only_start:
+        raise failures[0]
+    return max(found, key=lambda point: scaled_derivatives(solver, point)[0], default=None)
+
+
+def _split_starts(saddle: SaddlePoint) -> list[Unknowns]:
+    """Levels drawn apart, the outer one replica symmetric, as it is at x = 1."""
+    splits = [split_start(saddle, 2, spread) for spread in FAR_SPREADS]
+    return [replace(split, overlap=(saddle.overlap[0], *split.overlap[1:])) for split in splits]
+
+
+def _scanned_starts(solver: KStepSolver, saddle: SaddlePoint) -> list[Unknowns]:
+    """For one layer: the far inner levels q_1 that the iteration does not move, and is drawn to."""
+    outer = saddle.overlap[0]
+
+    def pull(gap: float) -> float:
+        """How far one iteration moves 1/(1 - q_1), in units of 1/(1 - q_0), at 1 - q_1 = gap (1 - q_0)."""
+        inner = 1 - gap * (1 - outer)
+        image = updated_unknowns(solver.model, solver.evaluate(Unknowns((outer, inner), ()), (1.0,)))
+        return (1 - image.overlap[0]) / (1 - image.overlap[1]) - 1 / gap
+
+    least = 1 / (1 + (1 - outer) * (BOUND_SLACK * _largest_pull(solver, saddle) - outer / (1 - outer) ** 2))
+    if least >= 1 - JUMP:
+        return []
+    scan = np.geomspace(1 - JUMP, least, 3 + math.ceil(math.log((1 - JUMP) / least) / SCAN_STEP))
+    pulls = np.array([pull(gap) for gap in scan])
+    gaps = [
+        float(brentq(pull, scan[i], scan[i + 1], rtol=INNER_TOL))
+        for i in np.flatnonzero((pulls[:-1] > 0) & (pulls[1:] <= 0))
+    ]
+    # two solutions between neighbours of the scan, where they have just appeared
+    inside = pulls[1:-1]
+    for i in np.flatnonzero((inside <= 0) & (inside > pulls[:-2]) & (inside > pulls[2:])) + 1:
+        low, high = scan[i + 1], scan[i - 1]
+        top = minimize_scalar(lambda gap: -pull(gap), bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+        if top.fun < 0:
+            gaps.append(float(brentq(pull, low, top.x, rtol=INNER_TOL)))
+    return [Unknowns((outer, 1 - gap * (1 - outer)), ()) for gap in gaps]
+
+
+def _largest_pull(solver: KStepSolver, saddle: SaddlePoint) -> float:
+    """A bound on M_1 at any q_1, for one layer: M_1 = alpha sigma_w^2 E <u phi'>^2 <= alpha sigma_w^2 E <(u phi')^2>.
+
+    At x = 1 the average of an inner level over all its descendants is the replica-symmetric one-neuron average.
+    """
+    model, rule = solver.model, solver.grid.quadrature
+    phi, variance = model.activation, model.weight_variance(1)
+    c = math.sqrt(variance * (1 - saddle.overlap[0]))
+    omega_std = math.sqrt(variance * saddle.overlap[0] + model.bias_variance(1))
+    field_std = solver.beta / math.sqrt(model.alpha(1))
+    t, y = rule.t_nodes(omega_std, c), rule.y_nodes(field_std)
+    u = field_std * y.nodes[:, None]
+    steepest = max(abs(slope) for slope in phi.slopes) if phi.slopes is not None else 1.5
+    reach = c * (CUTOFF + c * steepest * float(u.abs().max()))
+    step = 0.5 * min(c, 1.0) / math.sqrt(1 + c**2 * float(u.abs().max()))
+    total = 0.0
+    for node, weight in zip((omega_std * t.nodes).tolist(), t.weights.tolist(), strict=True):
+        h = node + torch.arange(-reach, reach + step, step, dtype=torch.float64)
+        value = phi.phi(h)
+        log_weight = u * value - 0.5 * ((h - node) / c) ** 2
+        squares = (u * phi.dphi(h, value)) ** 2
+        total += weight * float(y.weights @ (torch.softmax(log_weight, dim=1) * squares).sum(1))
+    return model.alpha(1) * variance * total
 
 
 def find_transitions(model: TheoryModel, *, coldest: float | None = None, grid: RsbGrid | None = None) -> Transitions:
