@@ -7,7 +7,6 @@ import typer
 
 from mcmc.cli.model_options import one_or_all, parse_assignments
 from mcmc.cli.output import JsonOption, print_json, print_table
-from mcmc.names import nearest
 
 if TYPE_CHECKING:
     from mcmc.theory.model import TheoryModel
@@ -74,15 +73,14 @@ def _network(
 
 def _network_records(model: "TheoryModel", beta: list[float], ansatz: str, steps: int | None) -> list[dict[str, Any]]:
     """Records of one ansatz at finite width ratios, in the order of the temperatures."""
-    from mcmc.errors import UsageError
     from mcmc.theory import broken, saddle
+    from mcmc.theory.ansatz import check_ansatz
     from mcmc.theory.curve import solve_rs_curve
     from mcmc.theory.rsb.classify import classify
     from mcmc.theory.rsb.full import solve_full
     from mcmc.theory.rsb.k_step import solve_k_step
 
-    if (ansatz == "krsb") != (steps is not None):
-        raise UsageError("--steps goes with --ansatz krsb, and krsb needs it, as in --ansatz krsb --steps 3.")
+    check_ansatz(ansatz, steps)
     if ansatz == "rs":
         return [saddle.to_json_record(solution) for solution in solve_rs_curve(model, beta)]
     if ansatz == "1rsb":
@@ -91,8 +89,6 @@ def _network_records(model: "TheoryModel", beta: list[float], ansatz: str, steps
         return [broken.to_json_record(solve_k_step(model, b, steps)) for b in beta]
     if ansatz == "full":
         return [broken.to_json_record(solve_full(model, b)) for b in beta]
-    if ansatz != "auto":
-        raise UsageError(f"unknown ansatz '{ansatz}'.{nearest(ansatz, ('auto', 'rs', '1rsb', 'krsb', 'full'))}")
     records = []
     for found in (classify(model, b) for b in beta):
         if found.solution is None:

@@ -7,8 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from mcmc.compare import match
-from mcmc.compare.match import compare_with_rs
+from mcmc.compare import comparison as comparison_module
+from mcmc.compare.comparison import compare_with_theory
 from mcmc.errors import StorageError, UsageError
 from mcmc.io.reader import read_run
 from mcmc.plots.comparison import comparison_figure
@@ -43,7 +43,7 @@ def points(axis):
 
 
 def test_comparison_shows_data_and_theory(data):
-    comparison = compare_with_rs(data)
+    comparison = compare_with_theory(data)
     energy, overlap, first, last = comparison_figure(comparison).axes
     rows = comparison.select("energy_density")
     beta, value, error = points(energy)
@@ -61,7 +61,7 @@ def test_comparison_shows_data_and_theory(data):
             x, density = curve.get_data()
             width = np.diff(x).mean()
             assert (density * width).sum() == pytest.approx(1.0, abs=0.02)
-            assert (x * density).sum() * width == pytest.approx(comparison.saddles[k].overlap[layer], abs=0.02)
+            assert (x * density).sum() * width == pytest.approx(comparison.predictions[k].mean_overlap[layer], abs=0.02)
             style = "-" if comparison.kernels[k].origin == "predicted" else "--"
             assert curve.get_linestyle() == style
     assert "10 networks" in comparison_figure(comparison).get_suptitle()
@@ -119,7 +119,7 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_figures_of_every_shape_of_run(tmp_path, monkeypatch, shape):
     """Linear networks, whose theory is cheap."""
-    monkeypatch.setattr(match, "N_CURVE", 5)
+    monkeypatch.setattr(comparison_module, "N_CURVE", 5)
     sections = {**SHAPES[shape], "model": {"activation": "linear", **SHAPES[shape].get("model", {})}}
     config = small_config(**sections)
     finished(config, tmp_path / "run")
@@ -128,7 +128,7 @@ def test_figures_of_every_shape_of_run(tmp_path, monkeypatch, shape):
     if config.output.overlaps:
         figures.append(waterfall_figure(data))
     if config.output.overlaps and config.model.n_networks > 1:
-        figures.append(comparison_figure(compare_with_rs(data)))
+        figures.append(comparison_figure(compare_with_theory(data)))
     for i, figure in enumerate(figures):
         path = save(figure, tmp_path / f"{i}.png")
         assert_is_a_picture(path)

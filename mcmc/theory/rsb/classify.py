@@ -41,7 +41,13 @@ class Classification:
 
 
 def classify(
-    model: TheoryModel, beta: float, *, n_steps: int = 10, grid: RsbGrid | None = None, tol: float = 1e-9
+    model: TheoryModel,
+    beta: float,
+    *,
+    symmetric: SaddlePoint | None = None,
+    n_steps: int = 10,
+    grid: RsbGrid | None = None,
+    tol: float = 1e-9,
 ) -> Classification:
     """RS, 1RSB, 2RSB, 3RSB or full RSB at one temperature.
 
@@ -50,12 +56,13 @@ def classify(
     negative replicons shrink with k, the breaking is full.
 
     Args:
-        n_steps: of the full-RSB solution, even, >= 8.
+        symmetric: the replica-symmetric saddle point at this beta, if it is known already.
+        n_steps:   of the full-RSB solution, even, >= 8.
     Raises:
         ConvergenceError: a replica-symmetric saddle point is unstable and no broken solution was found.
     """
     check_beta(beta)
-    saddle = solve_rs(model, beta)
+    saddle = symmetric or solve_rs(model, beta)
     solver = KStepSolver(model, beta, grid=grid, tol=tol)
     evidence: dict[str, Any] = {"pivots": saddle.pivots, "far_level": None, "steps": []}
     far = None
