@@ -230,6 +230,29 @@ def test_compare_in_words(capsys, complete):
     (complete / "comparison.png").unlink()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ansatz", "2rsb"], "unknown ansatz '2rsb'"),
+        (["--ansatz", "krsb"], "krsb needs it, as in --ansatz krsb --steps 3"),
+        (["--steps", "2"], "--steps goes with --ansatz krsb"),
+    ],
+)
+def test_compare_with_a_wrong_ansatz(capsys, tmp_path, options, message):
+    """Told before the run is read, whether there is one or not."""
+    answer = invoke(capsys, "compare", tmp_path, *options)
+    assert (answer.status, len(answer.err.splitlines())) == (2, 1)
+    assert message in answer.err
+
+
+def test_compare_with_one_step_where_symmetry_holds(capsys, complete):
+    record = json_of(capsys, "compare", complete, "--ansatz", "1rsb")
+    assert {row["ansatz"] for row in record["comparisons"]} == {"rs"}
+    assert all(prediction["note"] for prediction in record["predictions"])
+    assert "stand in for the ansatz asked for" in record["verdict"]
+    (complete / "comparison.png").unlink()
+
+
 @pytest.mark.parametrize("name", ["figure.foo", "figure"])
 def test_compare_with_an_unknown_format(capsys, complete, tmp_path, name):
     answer = invoke(capsys, "compare", complete, "--figure", tmp_path / name)
