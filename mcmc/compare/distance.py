@@ -37,8 +37,12 @@ class LawDistance:
 
     @property
     def is_better(self) -> bool | None:
-        """True: nearer than the replica-symmetric law; False: farther; None: not told apart within BETTER_SIGMA."""
-        if abs(self.gain) <= BETTER_SIGMA * self.gain_stderr:
+        """True: nearer than the replica-symmetric law; False: farther; None: not told apart.
+
+        Two laws that are both smeared to the measured width differ by little, and exactly so: a gain must exceed
+        BETTER_SIGMA errors and the noise as well.
+        """
+        if abs(self.gain) <= max(BETTER_SIGMA * self.gain_stderr, self.noise):
             return None
         return self.gain > 0
 

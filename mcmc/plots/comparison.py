@@ -9,8 +9,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from mcmc.compare.comparison import Comparison
-from mcmc.compare.prediction import Prediction
 from mcmc.plots.style import MEASURED, PREDICTED, pick, temperature_colours
+
+Points = tuple[np.ndarray, np.ndarray]
 
 N_CURVES = 6
 SYMMETRIC: dict[str, Any] = {
@@ -97,7 +98,7 @@ def _laws(axis: Axes, comparison: Comparison, layer: int) -> None:
         axis.plot(
             law.centres, predicted, color="black", linewidth=1, linestyle="-" if kernel.origin == "predicted" else "--"
         )
-        _limit(axis, prediction, layer, to_hex(colours[k]))
+        draw_limit(axis, prediction.deltas(layer), prediction.continuous(layer), to_hex(colours[k]))
         seen = law.centres[(law.density > 0) | (predicted > 1e-3 * predicted.max())]
         reach += [seen.min(), seen.max()]
         top = max(top, law.density.max(), predicted.max())
@@ -110,15 +111,19 @@ def _laws(axis: Axes, comparison: Comparison, layer: int) -> None:
     axis.legend()
 
 
-def _limit(axis: Axes, prediction: Prediction, layer: int, colour: str) -> None:
-    """P(q^l) for N_0 -> infinity: a stem for each delta, as high as its weight, and the continuous part as a curve."""
+def draw_limit(axis: Axes, deltas: Points, continuous: Points | None, colour: str) -> None:
+    """P(q^l) for N_0 -> infinity: a stem for each delta, as high as its weight, and the continuous part as a curve.
+
+    Args:
+        deltas:     places and weights.
+        continuous: overlaps and densities.
+    """
     frame = axis.get_xaxis_transform()  # q along x, a share of the panel along y
-    for q, weight in zip(*prediction.deltas(layer), strict=True):
+    for q, weight in zip(*deltas, strict=True):
         height = STEM_HEIGHT * weight
         axis.plot([q, q], [0, height], color=colour, linewidth=0.8, linestyle=":", transform=frame)
         axis.plot(q, height, marker="^", markersize=4, color=colour, transform=frame)
         if weight < SURE:
             axis.text(q, height, f" {weight:.2f}", color=colour, fontsize=7, transform=frame, va="bottom")
-    continuous = prediction.continuous(layer)
     if continuous is not None:
         axis.plot(*continuous, color=colour, linewidth=1.4, linestyle="-.")
