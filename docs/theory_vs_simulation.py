@@ -174,6 +174,7 @@ def print_tables(models: dict[str, list[Line]]) -> None:
                     f"{row['n_sigma']:+.1f}",
                 ]
             print(f"| {model} | {run['n_inputs']} | {run['n_networks']} | " + " | ".join(cells) + " |")
+    print()
     print("| model | N_0 | W_1 broken | W_1 RS | noise | worst identity A | round trips | equilibrated |")
     for model, runs in models.items():
         for run in runs:
@@ -184,11 +185,17 @@ def print_tables(models: dict[str, list[Line]]) -> None:
                 f"+- {d['symmetric_stderr']:.4f} | {d['noise']:.4f} | {worst['n_sigma']:+.1f} | "
                 f"{run['round_trips']:.1f} | {run['equilibrated']} |"
             )
-    print("| model | beta | difference of e at 1/N_0 = 0 | slope | chi^2 |")
+    print()
+    print(
+        "| model | beta | e - predicted at 1/N_0 = 0 | slope | chi^2 | <q^0> - predicted at 1/N_0 = 0 | slope | chi^2 |"
+    )
     for model, runs in models.items():
         for beta in NEAR[model] if len(runs) > 1 else ():
-            value, error, slope, chi2 = limit_of(*differences(runs, "energy_density", beta))
-            print(f"| {model} | {beta:g} | {value:+.4f} +- {error:.4f} | {slope:+.2f} | {chi2:.1f} |")
+            cells = []
+            for observable in OBSERVABLES[:2]:
+                value, error, slope, chi2 = limit_of(*differences(runs, observable, beta))
+                cells += [f"{value:+.4f} +- {error:.4f}", f"{slope:+.2f}", f"{chi2:.1f}"]
+            print(f"| {model} | {beta:g} | " + " | ".join(cells) + " |")
 
 
 def main(command: str, *paths: str) -> None:

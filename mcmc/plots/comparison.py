@@ -119,11 +119,12 @@ def draw_limit(axis: Axes, deltas: Points, continuous: Points | None, colour: st
         continuous: overlaps and densities.
     """
     frame = axis.get_xaxis_transform()  # q along x, a share of the panel along y
-    for q, weight in zip(*deltas, strict=True):
+    for i, (q, weight) in enumerate(zip(*deltas, strict=True)):
         height = STEM_HEIGHT * weight
         axis.plot([q, q], [0, height], color=colour, linewidth=0.8, linestyle=":", transform=frame)
         axis.plot(q, height, marker="^", markersize=4, color=colour, transform=frame)
         if weight < SURE:
-            axis.text(q, height, f" {weight:.2f}", color=colour, fontsize=7, transform=frame, va="bottom")
+            side = "right" if i == 0 else "left"
+            axis.text(q, height, f" {weight:.2f} ", color=colour, fontsize=7, transform=frame, va="bottom", ha=side)
     if continuous is not None:
         axis.plot(*continuous, color=colour, linewidth=1.4, linestyle="-.")
