@@ -17,6 +17,7 @@ import numpy as np
 
 from mcmc.analysis.health import run_health
 from mcmc.compare.comparison import compare_with_theory
+from mcmc.compare.match import Match
 from mcmc.io.reader import read_run
 from mcmc.plots.comparison import draw_limit
 from mcmc.plots.style import MEASURED, plt
@@ -31,6 +32,7 @@ TITLES = {
 }
 COLOURS = {64: "tab:orange", 128: "tab:green", 256: "tab:blue"}
 DPI = 110
+MIN_ROUND_TRIPS = 1.0  # of a walker: a run with fewer is shown, but no straight line goes through it
 COLDEST = 1e9  # no ladder is that cold
 Line = dict[str, Any]
 
@@ -50,9 +52,8 @@ def collect(directory: Path) -> Line:
             "state": health["state"],
             "round_trips": health["round_trips_mean"],
             "equilibrated": health["equilibrated"],
-            "reasons": health["reasons"],
-            "rows": [m.to_json() for m in comparison.matches if m.observable in OBSERVABLES],
-            "distances": [d.to_json() for d in comparison.distances],
+            "rows": {name: [row(match) for match in comparison.select(name)] for name in OBSERVABLES},
+            "distance": comparison.distances[-1].to_json(),
             "prediction": prediction.to_json() | {"smearing": kernel.origin, "widths": kernel.width[0].tolist()},
             "law": {
                 "q": law.centres.tolist(),
@@ -67,6 +68,11 @@ def collect(directory: Path) -> Line:
             "verdict": comparison.verdict,
         }
     )
+
+
+def row(match: Match) -> Line:
+    """What the page needs of a row of `mlp-gibbs compare --json`."""
+    return {key: match.to_json()[key] for key in ("beta", "measured", "stderr", "predicted", "n_sigma")}
 
 
 def rounded(content: Any) -> Any:
@@ -87,10 +93,14 @@ def read_lines(path: Path) -> dict[str, list[Line]]:
     return {model: list(runs) for model, runs in groupby(lines, key=lambda line: line["model"])}
 
 
+def is_mixed(run: Line) -> bool:
+    """The walkers went from the hottest temperature to the coldest and back at least once on average."""
+    return run["round_trips"] >= MIN_ROUND_TRIPS
+
+
 def nearest_row(run: Line, observable: str, beta: float) -> Line:
     """The row of the temperature of the ladder next to beta."""
-    rows = [row for row in run["rows"] if row["observable"] == observable]
-    return min(rows, key=lambda row: abs(row["beta"] - beta))
+    return min(run["rows"][observable], key=lambda row: abs(row["beta"] - beta))
 
 
 def limit_of(inverse: np.ndarray, difference: np.ndarray, error: np.ndarray) -> tuple[float, float, float, float]:
@@ -120,18 +130,27 @@ def draw_energies(models: dict[str, list[Line]], path: Path) -> None:
         colours = plt.get_cmap("plasma_r")(np.linspace(0.15, 0.95, len(NEAR[model])))
         for i, beta in enumerate(NEAR[model]):
             inverse, difference, error = differences(runs, "energy_density", beta)
+            mixed = np.array([is_mixed(run) for run in runs])
             shift = 2e-4 * (i - len(NEAR[model]) / 2)  # else the error bars lie on each other
-            axis.errorbar(
-                inverse + shift, difference, error, **MEASURED, color=colours[i], label=rf"$\beta \approx$ {beta:g}"
-            )
-            if len(runs) > 1:
-                value, stderr, slope, _ = limit_of(inverse, difference, error)
+            for chosen, face in ((mixed, colours[i]), (~mixed, "white")):
+                axis.errorbar(
+                    inverse[chosen] + shift,
+                    difference[chosen],
+                    error[chosen],
+                    **MEASURED,
+                    color=colours[i],
+                    markerfacecolor=face,
+                    label=rf"$\beta \approx$ {beta:g}" if chosen is mixed else None,
+                )
+            if mixed.sum() > 1:
+                value, stderr, slope, _ = limit_of(inverse[mixed], difference[mixed], error[mixed])
                 x = np.array([0, inverse.max()])
                 axis.plot(x + shift, value + slope * x, color=colours[i], linewidth=0.8)
                 axis.errorbar([shift], [value], [stderr], fmt="s", markersize=3, capsize=2, color=colours[i])
         axis.axhline(0, color="black", linewidth=0.8)
         axis.set(xlabel=r"$1/N_0$", ylabel="e measured - predicted", title=TITLES[model])
-        axis.legend(loc="upper left")
+        axis.margins(y=0.25)
+        axis.legend(loc="upper center", ncols=5, columnspacing=0.8, handletextpad=0.2)
     figure.savefig(path, dpi=DPI)
 
 
@@ -146,8 +165,12 @@ def draw_laws(models: dict[str, list[Line]], path: Path) -> None:
             axis.step(q, density, where="mid", color=COLOURS[n], linewidth=1.1, label=rf"$N_0$ = {n}")
             axis.fill_between(q, density - error, density + error, step="mid", color=COLOURS[n], alpha=0.2)
             top = max(top, *density, *law["predicted"])
+        run = [run for run in runs if is_mixed(run)][-1]
+        law = run["law"]
         style = "-" if run["prediction"]["smearing"] == "predicted" else "--"
-        axis.plot(law["q"], law["predicted"], color="black", linewidth=1, linestyle=style, label=f"smeared, {n}")
+        axis.plot(
+            law["q"], law["predicted"], color="black", linewidth=1, linestyle=style, label=f"smeared, {run['n_inputs']}"
+        )
         curve = law["continuous"]
         draw_limit(
             axis, tuple(map(np.array, law["deltas"])), None if curve is None else tuple(map(np.array, curve)), "black"
@@ -162,40 +185,41 @@ def draw_laws(models: dict[str, list[Line]], path: Path) -> None:
 
 def print_tables(models: dict[str, list[Line]]) -> None:
     """The tables of the page: the coldest temperature of every run, and the limits of straight lines in 1/N_0."""
-    print("| model | N_0 | networks | e measured | e predicted | n_sigma | <q> measured | <q> predicted | n_sigma |")
+    coldest, laws, limits = [], [], []
     for model, runs in models.items():
         for run in runs:
-            cells = []
-            for observable in OBSERVABLES[:2]:
-                row = nearest_row(run, observable, COLDEST)
-                cells += [
-                    f"{row['measured']:.4f} +- {row['stderr']:.4f}",
-                    f"{row['predicted']:.4f}",
-                    f"{row['n_sigma']:+.1f}",
-                ]
-            print(f"| {model} | {run['n_inputs']} | {run['n_networks']} | " + " | ".join(cells) + " |")
-    print()
-    print("| model | N_0 | W_1 broken | W_1 RS | noise | worst identity A | round trips | equilibrated |")
-    for model, runs in models.items():
-        for run in runs:
-            d = run["distances"][-1]
-            worst = max((r for r in run["rows"] if r["observable"] == "identity_a"), key=lambda r: abs(r["n_sigma"]))
-            print(
-                f"| {model} | {run['n_inputs']} | {d['value']:.4f} +- {d['stderr']:.4f} | {d['symmetric_value']:.4f} "
-                f"+- {d['symmetric_stderr']:.4f} | {d['noise']:.4f} | {worst['n_sigma']:+.1f} | "
-                f"{run['round_trips']:.1f} | {run['equilibrated']} |"
+            name = [model, str(run["n_inputs"])]
+            rows = [nearest_row(run, observable, COLDEST) for observable in OBSERVABLES[:2]]
+            coldest.append(
+                [*name, str(run["n_networks"])]
+                + [f"{r['measured']:.4f} ± {r['stderr']:.4f}, {r['predicted']:.4f}, {r['n_sigma']:+.1f}" for r in rows]
             )
-    print()
-    print(
-        "| model | beta | e - predicted at 1/N_0 = 0 | slope | chi^2 | <q^0> - predicted at 1/N_0 = 0 | slope | chi^2 |"
+            d, worst = run["distance"], max(run["rows"]["identity_a"], key=lambda row: abs(row["n_sigma"]))
+            values = [f"{d[f'{kind}value']:.3f} ± {d[f'{kind}stderr']:.3f}" for kind in ("", "symmetric_")]
+            health = [f"{worst['n_sigma']:+.1f}", f"{run['round_trips']:.1f}", run["equilibrated"]]
+            laws.append([*name, *values, f"{d['noise']:.3f}", *health])
+        mixed = [run for run in runs if is_mixed(run)]
+        for beta in NEAR[model] if len(mixed) > 1 else ():
+            fits = [limit_of(*differences(mixed, observable, beta)) for observable in OBSERVABLES[:2]]
+            limits.append(
+                [model, f"{beta:g}", ", ".join(str(run["n_inputs"]) for run in mixed)]
+                + [f"{value:+.4f} ± {error:.4f}, {slope:+.2f}, {chi2:.1f}" for value, error, slope, chi2 in fits]
+            )
+    measured = "measured, predicted, n_sigma"
+    print_table(["model", "N_0", "networks", f"e: {measured}", f"⟨q^0⟩: {measured}"], coldest)
+    print_table(
+        ["model", "N_0", "W_1 to the prediction", "to RS", "noise", "worst identity A", "round trips", "equilibrated"],
+        laws,
     )
-    for model, runs in models.items():
-        for beta in NEAR[model] if len(runs) > 1 else ():
-            cells = []
-            for observable in OBSERVABLES[:2]:
-                value, error, slope, chi2 = limit_of(*differences(runs, observable, beta))
-                cells += [f"{value:+.4f} +- {error:.4f}", f"{slope:+.2f}", f"{chi2:.1f}"]
-            print(f"| {model} | {beta:g} | " + " | ".join(cells) + " |")
+    line = "value at 1/N_0 = 0, slope, chi^2"
+    print_table(["model", "beta", "N_0", f"e - predicted: {line}", f"⟨q^0⟩ - predicted: {line}"], limits)
+
+
+def print_table(header: list[str], rows: list[list[str]]) -> None:
+    """Markdown."""
+    for cells in (header, ["---"] * len(header), *rows):
+        print(f"| {' | '.join(cells)} |")
+    print()
 
 
 def main(command: str, *paths: str) -> None:

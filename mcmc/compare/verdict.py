@@ -17,12 +17,17 @@ def verdict(
     kernels: Sequence[OverlapKernel],
     distances: Sequence[LawDistance],
     n_inputs: int,
+    doubts: Sequence[str],
 ) -> str:
-    """What the rows say."""
+    """What the rows say.
+
+    Args:
+        doubts: what else speaks against equilibrium, in words.
+    """
     identity = [m for m in matches if m.observable == "identity_a"]
     means = [m for m in matches if m.observable != "identity_a" and "width" not in m.observable]
     is_broken = any(prediction.solution is not None for prediction in predictions)
-    sentences = [_equilibrium(identity), _agreement(means, n_inputs, is_broken)]
+    sentences = [_equilibrium(identity), *_doubts(doubts), _agreement(means, n_inputs, is_broken)]
     if is_broken:
         sentences += [_phases(predictions), *_law(distances)]
     sentences += _stand_ins(predictions)
@@ -34,10 +39,18 @@ def verdict(
 
 def _equilibrium(identity: list[Match]) -> str:
     worst = max(identity, key=lambda m: m.distance)
-    where = f"largest deviation {worst.n_sigma or 0:+.1f} sigma, at beta = {worst.beta:.3g}"
+    allowed = worst.measured.bound(EQUILIBRIUM_SIGMA)
+    where = (
+        f"largest deviation {worst.n_sigma or 0:+.1f} sigma of {allowed:.1f} allowed for {worst.measured.n_networks} "
+        f"networks, at beta = {worst.beta:.3g}"
+    )
     if all(m.measured.agrees(m.predicted, n_sigma=EQUILIBRIUM_SIGMA) for m in identity):
         return f"Identity A holds ({where})."
     return f"Identity A is violated ({where}): the run is not in equilibrium; trust no other number of it."
+
+
+def _doubts(doubts: Sequence[str]) -> list[str]:
+    return [f"Equilibrium is in doubt: {'; '.join(doubts)}."] if doubts else []
 
 
 def _agreement(means: list[Match], n_inputs: int, is_broken: bool) -> str:
