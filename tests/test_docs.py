@@ -101,3 +101,19 @@ def test_make_targets_of_the_readme(target):
     )
     assert done.returncode == 0
     assert ("mlp-gibbs compare" if target == "quickstart" else "pytest") in done.stdout
+
+
+def test_tables_of_the_page_on_theory_and_simulation(tmp_path):
+    """Every number of its tables comes from the committed lines, and its figures can be drawn from them."""
+    script, lines = ROOT / "docs/theory_vs_simulation.py", ROOT / "docs/theory_vs_simulation.jsonl"
+    done = subprocess.run([sys.executable, script, "table", lines], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    page = (ROOT / "docs/theory_vs_simulation.md").read_text()
+    rows = [line for line in done.stdout.splitlines() if line]
+    assert len(rows) > 30
+    assert [row for row in rows if row not in page] == []
+    done = subprocess.run([sys.executable, script, "draw", lines, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in ("theory-energy.png", "theory-laws.png"):
+        assert (tmp_path / name).exists()
+        assert f"figures/{name}" in page

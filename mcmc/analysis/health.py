@@ -62,9 +62,25 @@ def equilibration(data: RunData) -> tuple[str, list[str]]:
         return "unknown", [
             f"needs {MIN_DRAWS} draws and {MIN_NETWORKS} networks, found {n_draws} draws of {n_networks} networks"
         ]
-    findings = [_halves(data)]
+    findings = _motion(data)
     if data.config.output.overlaps:
-        findings.append(_worst("identity A", identity_a(network_means(data)), data.beta))
+        findings.insert(1, _worst("identity A", identity_a(network_means(data)), data.beta))
+    return ("yes" if all(ok for ok, _ in findings) else "no"), [
+        f"{'ok ' if ok else 'BAD'} {text}" for ok, text in findings
+    ]
+
+
+def doubts(data: RunData) -> list[str]:
+    """What speaks against equilibrium beside identity A, in words; nothing where there is too little to judge by."""
+    n_draws, n_networks = data.energy.shape[:2]
+    if n_draws < MIN_DRAWS or n_networks < MIN_NETWORKS:
+        return []
+    return [text for ok, text in _motion(data) if not ok]
+
+
+def _motion(data: RunData) -> list[tuple[bool, str]]:
+    """Findings that need no overlaps: the halves of the run, and round trips of its walkers."""
+    findings = [_halves(data)]
     if data.config.tempering.exchange and len(data.beta) > 1:
         trips = data.arrays[Key.ROUND_TRIPS].mean((1, 2))
         slowest = int(trips.argmin())
@@ -74,9 +90,7 @@ def equilibration(data: RunData) -> tuple[str, list[str]]:
                 f"round trips per walker in the slowest network: {trips[slowest]:.1f} (wanted 1 or more)",
             )
         )
-    return ("yes" if all(ok for ok, _ in findings) else "no"), [
-        f"{'ok ' if ok else 'BAD'} {text}" for ok, text in findings
-    ]
+    return findings
 
 
 def _halves(data: RunData) -> tuple[bool, str]:

@@ -1,4 +1,4 @@
-"""Measured against predicted: every observable at every temperature, with the difference in units of its error."""
+"""Measured against predicted: every observable at one temperature, with the difference in units of its error."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,17 +6,11 @@ from typing import Any
 import numpy as np
 
 from mcmc.analysis.estimate import Estimate, controlled_average, network_average
-from mcmc.analysis.measured import NetworkMeans, OverlapLaw, network_means, overlap_law
-from mcmc.compare.finite_size import GINZBURG_MINIMUM, OverlapKernel, overlap_kernel
-from mcmc.config import ModelConfig
-from mcmc.io.reader import RunData
-from mcmc.theory.curve import solve_rs_curve
-from mcmc.theory.model import TheoryModel
-from mcmc.theory.saddle import SaddlePoint
+from mcmc.analysis.measured import NetworkMeans
+from mcmc.compare.finite_size import OverlapKernel
+from mcmc.compare.prediction import Prediction
 
 AGREEMENT_SIGMA = 3.0
-EQUILIBRIUM_SIGMA = 4.0  # identity A is tried at every temperature, and the sentence that it fails is a strong one
-N_CURVE = 41
 
 
 @dataclass(frozen=True)
@@ -26,13 +20,16 @@ class Match:
     Attributes:
         observable: energy_density, overlap_l, self_overlap_l, overlap_width_l, identity_a.
         measured:   disorder average with its error.
-        predicted:  in the limit N_0 -> infinity; overlap_width_l scaled to this N_0; identity_a exactly 0.
+        predicted:  in the limit N_0 -> infinity; overlap_width_l of a symmetric phase scaled to this N_0, of a broken
+                    one the spread of the levels, which is what the limit leaves; identity_a exactly 0.
+        ansatz:     of the prediction: rs, 1rsb, 2rsb, ... or full.
     """
 
     beta: float
     observable: str
     measured: Estimate
     predicted: float
+    ansatz: str = "rs"
 
     @property
     def n_sigma(self) -> float | None:
@@ -59,94 +56,37 @@ class Match:
             "n_networks": self.measured.n_networks,
             "predicted": self.predicted,
             "n_sigma": self.n_sigma,
+            "ansatz": self.ansatz,
         }
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A run beside its theory.
-
-    Attributes:
-        matches: rows, temperature by temperature.
-        saddles: (K,) saddle points.
-        curve:   saddle points on a finer grid of temperatures, for drawing.
-        laws, kernels: [temperature][layer] measured P(q^l), and [temperature] the smeared prediction.
-        verdict: in words.
-    """
-
-    data: RunData
-    matches: list[Match]
-    saddles: list[SaddlePoint]
-    curve: list[SaddlePoint]
-    laws: list[list[OverlapLaw]]
-    kernels: list[OverlapKernel]
-    verdict: str
-
-    def select(self, observable: str) -> list[Match]:
-        """The rows of one observable, in the order of the temperatures."""
-        return [match for match in self.matches if match.observable == observable]
-
-
-def theory_model(model: ModelConfig) -> TheoryModel:
-    """The theory's model of a run: the width ratios that the integer widths really have."""
-    n_inputs, *hidden = model.widths
-    return TheoryModel.build(
-        model.activation,
-        depth=model.depth,
-        width_ratios=[n / n_inputs for n in hidden],
-        sigma_w=model.sigma_w,
-        sigma_b=model.sigma_b,
-        activation_params=model.activation_params,
-    )
-
-
-def compare_with_rs(data: RunData) -> Comparison:
-    """Hold a run against the replica-symmetric solution at each of its temperatures.
+def matches_at(means: NetworkMeans, k: int, prediction: Prediction, kernel: OverlapKernel) -> list[Match]:
+    """All rows of the temperature of index k.
 
     Energies and overlaps use the difference of identity A as a control variate (`estimate.controlled_average`).
-
-    Raises:
-        InsufficientDataError: fewer than 2 networks, or no overlaps.
-        ConvergenceError, QuadratureError: of the theory.
     """
-    means = network_means(data)
-    network_average(means.energy[:, 0])  # tells of a single network before the theory is solved
-    model = theory_model(data.config.model)
-    saddles = solve_rs_curve(model, [float(beta) for beta in data.beta])
-    n_layers, n_inputs = means.overlap.shape[-1], data.config.model.n_inputs
-    matches, kernels = [], []
-    for k, saddle in enumerate(saddles):
-        widths = [_overlap_width(means, k, layer) for layer in range(n_layers)]
-        kernel = overlap_kernel(model, saddle, n_inputs, np.array([width.value for width in widths]))
-        kernels.append(kernel)
-        matches += _matches_at(means, k, saddle)
-        if kernel.origin == "predicted":
-            matches += [
-                Match(saddle.beta, f"overlap_width_{layer}", width, float(kernel.width[layer]))
-                for layer, width in enumerate(widths)
-            ]
-    laws = [[overlap_law(data, k, layer) for layer in range(n_layers)] for k in range(len(saddles))]
-    curve = solve_rs_curve(model, np.linspace(data.beta[0], data.beta[-1], N_CURVE).tolist())
-    return Comparison(data, matches, saddles, curve, laws, kernels, _verdict(matches, saddles, kernels, n_inputs))
-
-
-def _matches_at(means: NetworkMeans, k: int, saddle: SaddlePoint) -> list[Match]:
     control = means.identity_difference()[:, k]
 
-    def row(observable: str, per_network: np.ndarray, predicted: float) -> Match:
+    def row(observable: str, measured: Estimate, predicted: float) -> Match:
+        return Match(prediction.beta, observable, measured, float(predicted), prediction.ansatz)
+
+    def average(per_network: np.ndarray) -> Estimate:
         # at beta = 0 the control is the energy itself and would leave nothing to measure
-        average = controlled_average(per_network, control) if saddle.beta > 0 else network_average(per_network)
-        return Match(saddle.beta, observable, average, predicted)
+        return controlled_average(per_network, control) if prediction.beta > 0 else network_average(per_network)
 
-    rows = [row("energy_density", means.energy[:, k], saddle.energy_density)]
-    for layer, (q, r) in enumerate(zip(saddle.overlap, saddle.self_overlap, strict=True)):
-        rows.append(row(f"overlap_{layer}", means.overlap[:, k, layer], q))
+    rows = [row("energy_density", average(means.energy[:, k]), prediction.energy_density)]
+    for layer, (q, r) in enumerate(zip(prediction.mean_overlap, prediction.self_overlap, strict=True)):
+        rows.append(row(f"overlap_{layer}", average(means.overlap[:, k, layer]), q))
         if layer:
-            rows.append(row(f"self_overlap_{layer}", means.self_overlap[:, k, layer], r))
-    return [*rows, Match(saddle.beta, "identity_a", network_average(control), 0.0)]
+            rows.append(row(f"self_overlap_{layer}", average(means.self_overlap[:, k, layer]), r))
+    rows.append(row("identity_a", network_average(control), 0.0))
+    if prediction.solution is not None or kernel.origin == "predicted":
+        widths = kernel.total_width if prediction.solution is None else prediction.level_spread
+        rows += [row(f"overlap_width_{layer}", overlap_width(means, k, layer), w) for layer, w in enumerate(widths)]
+    return rows
 
 
-def _overlap_width(means: NetworkMeans, k: int, layer: int) -> Estimate:
+def overlap_width(means: NetworkMeans, k: int, layer: int) -> Estimate:
     """Standard deviation of q^l over replicas and networks, with its jackknife error over networks."""
     q, q2 = means.overlap[:, k, layer], means.overlap_square[:, k, layer]
     n = len(q)
@@ -157,46 +97,3 @@ def _overlap_width(means: NetworkMeans, k: int, layer: int) -> Estimate:
     left_out = width((q.sum() - q) / (n - 1), (q2.sum() - q2) / (n - 1))
     stderr = np.sqrt((n - 1) * left_out.var())
     return Estimate(float(width(q.mean(), q2.mean())), float(stderr), n)
-
-
-def _verdict(matches: list[Match], saddles: list[SaddlePoint], kernels: list[OverlapKernel], n_inputs: int) -> str:
-    """What the rows say, in words: equilibrium, agreement of the means, stability, where the widths come from."""
-    identity = [m for m in matches if m.observable == "identity_a"]
-    means = [m for m in matches if m.observable != "identity_a" and "width" not in m.observable]
-    sentences = [_equilibrium_sentence(identity), _agreement_sentence(means, n_inputs)]
-    unstable = [saddle.beta for saddle in saddles if not saddle.stable]
-    if unstable:
-        sentences.append(f"The replica-symmetric solution is unstable from beta = {min(unstable):.3g} on.")
-    fitted = [saddle.beta for saddle, kernel in zip(saddles, kernels, strict=True) if kernel.origin == "fitted"]
-    if fitted:
-        sentences.append(
-            f"From beta = {min(fitted):.3g} on the width of P(q) is fitted, not predicted: Gaussian fluctuations about "
-            f"the saddle point need N_0 lambda^3 > {GINZBURG_MINIMUM:g}, and N_0 = {n_inputs} is too small."
-        )
-    return " ".join(sentences)
-
-
-def _equilibrium_sentence(identity: list[Match]) -> str:
-    worst = max(identity, key=lambda m: m.distance)
-    where = f"largest deviation {worst.n_sigma or 0:+.1f} sigma, at beta = {worst.beta:.3g}"
-    if all(m.measured.agrees(m.predicted, n_sigma=EQUILIBRIUM_SIGMA) for m in identity):
-        return f"Identity A holds ({where})."
-    return f"Identity A is violated ({where}): the run is not in equilibrium; trust no other number of it."
-
-
-def _agreement_sentence(means: list[Match], n_inputs: int) -> str:
-    extreme = max(means, key=lambda m: m.distance)
-    largest = f"largest {extreme.n_sigma or 0:+.1f}: {extreme.observable} at beta = {extreme.beta:.3g}"
-    n_networks = extreme.measured.n_networks
-    within = f"that is {extreme.measured.bound(AGREEMENT_SIGMA):.1f} standard errors of {n_networks} networks"
-    off = [m for m in means if not m.agrees]
-    if not off:
-        return (
-            f"All {len(means)} energies and overlaps agree with the replica-symmetric theory within "
-            f"{AGREEMENT_SIGMA:g} sigma, {within} ({largest})."
-        )
-    return (
-        f"{len(off)} of {len(means)} energies and overlaps differ from the replica-symmetric theory by more than "
-        f"{AGREEMENT_SIGMA:g} sigma, {within}, from beta = {min(m.beta for m in off):.3g} on ({largest}). "
-        f"At N_0 = {n_inputs}, corrections of order 1/N_0 come beside the statistical error."
-    )

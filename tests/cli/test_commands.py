@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mcmc._version import __version__
-from mcmc.compare.match import compare_with_rs
+from mcmc.compare.comparison import compare_with_theory
 from mcmc.compare.verify import Check
 from mcmc.io.directory import RunDirectory
 from mcmc.io.reader import read_run
@@ -208,12 +208,12 @@ def test_status_while_another_process_writes(capsys, complete):
 def test_compare(capsys, complete, tmp_path):
     figure = tmp_path / "figure.png"
     record = json_of(capsys, "compare", complete, "--figure", figure)
-    assert list(record) == ["comparisons", "verdict", "figure"]
-    keys = ["beta", "observable", "measured", "stderr", "n_networks", "predicted", "n_sigma"]
+    assert list(record) == ["comparisons", "predictions", "distances", "verdict", "figure"]
+    keys = ["beta", "observable", "measured", "stderr", "n_networks", "predicted", "n_sigma", "ansatz"]
     assert all(list(row) == keys for row in record["comparisons"])
     assert record["figure"] == str(figure)
     assert_is_a_picture(figure)
-    comparison = compare_with_rs(read_run(complete))
+    comparison = compare_with_theory(read_run(complete))
     assert record["verdict"] == comparison.verdict
     assert [row["observable"] for row in record["comparisons"]] == [m.observable for m in comparison.matches]
     for row, m in zip(record["comparisons"], comparison.matches, strict=True):
@@ -224,10 +224,33 @@ def test_compare(capsys, complete, tmp_path):
 def test_compare_in_words(capsys, complete):
     text = answer_of(capsys, "compare", complete)
     header, *_ = text.splitlines()
-    assert header.split() == ["beta", "observable", "measured", "stderr", "predicted", "n_sigma"]
+    assert header.split() == ["beta", "observable", "measured", "stderr", "predicted", "n_sigma", "ansatz"]
     assert "Identity A" in text
     assert f"figure: {complete / 'comparison.png'}" in text
     assert_is_a_picture(complete / "comparison.png")
+    (complete / "comparison.png").unlink()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ansatz", "2rsb"], "unknown ansatz '2rsb'"),
+        (["--ansatz", "krsb"], "krsb needs it, as in --ansatz krsb --steps 3"),
+        (["--steps", "2"], "--steps goes with --ansatz krsb"),
+    ],
+)
+def test_compare_with_a_wrong_ansatz(capsys, tmp_path, options, message):
+    """Told before the run is read, whether there is one or not."""
+    answer = invoke(capsys, "compare", tmp_path, *options)
+    assert (answer.status, len(answer.err.splitlines())) == (2, 1)
+    assert message in answer.err
+
+
+def test_compare_with_one_step_where_symmetry_holds(capsys, complete):
+    record = json_of(capsys, "compare", complete, "--ansatz", "1rsb")
+    assert {row["ansatz"] for row in record["comparisons"]} == {"rs"}
+    assert all(prediction["note"] for prediction in record["predictions"])
+    assert "stand in for the ansatz asked for" in record["verdict"]
     (complete / "comparison.png").unlink()
 
 

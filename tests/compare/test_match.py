@@ -10,8 +10,9 @@ import torch
 
 from mcmc.analysis.estimate import Estimate, controlled_average, network_average
 from mcmc.analysis.measured import network_means
-from mcmc.compare import match as module
-from mcmc.compare.match import AGREEMENT_SIGMA, Match, compare_with_rs, theory_model
+from mcmc.compare.comparison import compare_with_theory
+from mcmc.compare.match import AGREEMENT_SIGMA, Match, overlap_width
+from mcmc.compare.prediction import theory_model
 from mcmc.config import parse_config
 from mcmc.errors import InsufficientDataError
 from mcmc.io.reader import read_run
@@ -42,7 +43,7 @@ def linear(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def comparison(linear):
-    return compare_with_rs(linear)
+    return compare_with_theory(linear)
 
 
 def test_predictions_are_the_closed_form(comparison, linear):
@@ -105,7 +106,7 @@ def test_control_variate_is_used_below_infinite_temperature(comparison, linear):
 def test_rows_in_order(comparison):
     assert [m.beta for m in comparison.matches] == sorted(m.beta for m in comparison.matches)
     assert [m.beta for m in comparison.select("overlap_0")] == BETAS
-    assert len(comparison.laws) == len(comparison.kernels) == len(comparison.saddles) == 4
+    assert len(comparison.laws) == len(comparison.kernels) == len(comparison.predictions) == 4
     assert comparison.curve[0].beta == 0.0
     assert comparison.curve[-1].beta == 2.0
 
@@ -114,7 +115,7 @@ def test_a_wrong_model_is_told(linear):
     """The same data beside the theory of networks with weights larger by a fifth."""
     data = linear.config.model_dump()
     data["model"]["sigma_w"] = 1.2
-    comparison = compare_with_rs(dataclasses.replace(linear, config=parse_config(data)))
+    comparison = compare_with_theory(dataclasses.replace(linear, config=parse_config(data)))
     off = [m for m in comparison.matches if not m.agrees]
     assert {m.observable for m in off} >= {"energy_density", "overlap_0", "self_overlap_1"}
     assert min(m.beta for m in off) == 0.0  # r^1 is wrong at every temperature
@@ -127,13 +128,13 @@ def test_a_biased_run_is_told(linear):
     """Energies that are off by a little: the run is called what it is, before any other number of it."""
     arrays = dict(linear.arrays)
     arrays["observables/energy_density/value"] = linear.energy - 0.1
-    comparison = compare_with_rs(dataclasses.replace(linear, arrays=arrays))
+    comparison = compare_with_theory(dataclasses.replace(linear, arrays=arrays))
     assert comparison.verdict.startswith("Identity A is violated")
     assert "trust no other number" in comparison.verdict
 
 
 def test_json_rows(comparison):
-    keys = ["beta", "observable", "measured", "stderr", "n_networks", "predicted", "n_sigma"]
+    keys = ["beta", "observable", "measured", "stderr", "n_networks", "predicted", "n_sigma", "ansatz"]
     for row in comparison.matches:
         record = json.loads(json.dumps(row.to_json()))
         assert list(record) == keys
@@ -154,7 +155,7 @@ def test_width_is_that_of_all_samples_with_a_jackknife_error():
     """By hand: every network's squares pooled; the error from leaving one network out."""
     data = synthetic_run(n_networks=7, n_draws=30)
     means = network_means(data)
-    found = module._overlap_width(means, 2, 1)
+    found = overlap_width(means, 2, 1)
     q = data.overlap.astype(np.float64)[:, :, 2, 0, 1]
     assert found.value == pytest.approx(q.std(), rel=1e-4)
     left_out = np.array([np.delete(q, d, axis=1).std() for d in range(7)])
@@ -174,20 +175,9 @@ def test_model_of_the_theory_has_the_widths_that_were_simulated():
 
 def test_one_network_is_not_enough():
     with pytest.raises(InsufficientDataError, match="at least 2 networks"):
-        compare_with_rs(synthetic_run(n_networks=1))
+        compare_with_theory(synthetic_run(n_networks=1))
 
 
 def test_no_overlaps():
     with pytest.raises(InsufficientDataError, match="measured no overlaps"):
-        compare_with_rs(synthetic_run(overlaps=False))
-
-
-def test_unstable_temperatures_are_named(monkeypatch):
-    saddles = module.solve_rs_curve(theory_model(synthetic_run().config.model), [0.0, 0.5, 1.0])
-    broken = [dataclasses.replace(s, stable=s.beta < 0.4, pivots=(1.0 if s.beta < 0.4 else -0.1,)) for s in saddles]
-    monkeypatch.setattr(module, "solve_rs_curve", lambda model, betas: broken)
-    comparison = compare_with_rs(synthetic_run())
-    assert "The replica-symmetric solution is unstable from beta = 0.5 on." in comparison.verdict
-    assert "From beta = 0.5 on the width of P(q) is fitted" in comparison.verdict
-    assert [kernel.origin for kernel in comparison.kernels] == ["predicted", "fitted", "fitted"]
-    assert [m.beta for m in comparison.select("overlap_width_0")] == [0.0], "a fitted width is no prediction"
+        compare_with_theory(synthetic_run(overlaps=False))

@@ -7,15 +7,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from mcmc.compare import match
-from mcmc.compare.match import compare_with_rs
+from mcmc.compare import comparison as comparison_module
+from mcmc.compare.comparison import compare_with_theory
 from mcmc.errors import StorageError, UsageError
 from mcmc.io.reader import read_run
-from mcmc.plots.comparison import comparison_figure
+from mcmc.plots.comparison import STEM_HEIGHT, comparison_figure
 from mcmc.plots.diagnostics import diagnostics_figure
 from mcmc.plots.energy import energy_figure
 from mcmc.plots.style import pick, save, temperature_colours
 from mcmc.plots.waterfall import waterfall_figure
+from tests.support.broken_phase import FULL, ONE_STEP, run_with_law, with_prediction
 from tests.support.runs import finished, small_config
 from tests.support.synthetic import BETA, synthetic_run
 
@@ -43,7 +44,7 @@ def points(axis):
 
 
 def test_comparison_shows_data_and_theory(data):
-    comparison = compare_with_rs(data)
+    comparison = compare_with_theory(data)
     energy, overlap, first, last = comparison_figure(comparison).axes
     rows = comparison.select("energy_density")
     beta, value, error = points(energy)
@@ -61,10 +62,53 @@ def test_comparison_shows_data_and_theory(data):
             x, density = curve.get_data()
             width = np.diff(x).mean()
             assert (density * width).sum() == pytest.approx(1.0, abs=0.02)
-            assert (x * density).sum() * width == pytest.approx(comparison.saddles[k].overlap[layer], abs=0.02)
+            assert (x * density).sum() * width == pytest.approx(comparison.predictions[k].mean_overlap[layer], abs=0.02)
             style = "-" if comparison.kernels[k].origin == "predicted" else "--"
             assert curve.get_linestyle() == style
     assert "10 networks" in comparison_figure(comparison).get_suptitle()
+
+
+def stems(axis):
+    """(q, height, label) of the triangles that stand for delta functions."""
+    tops = [line.get_data() for line in axis.lines if line.get_marker() == "^"]
+    labels = {round(text.get_position()[0], 6): text.get_text().strip() for text in axis.texts}
+    return [(float(q[0]), float(y[0]), labels.get(round(float(q[0]), 6))) for q, y in tops]
+
+
+def test_deltas_of_one_step_with_their_weights(monkeypatch):
+    with_prediction(monkeypatch, ONE_STEP)
+    comparison = compare_with_theory(run_with_law(ONE_STEP))
+    figure = comparison_figure(comparison)
+    energy, overlap, *panels = figure.axes
+    for axis in panels:
+        symmetric, cold = stems(axis)[:2], stems(axis)[2:]
+        assert [height for _, height, _ in symmetric] == pytest.approx([STEM_HEIGHT] * 2)
+        assert [label for *_, label in symmetric] == [None, None]
+        for (q, height, label), level, weight in zip(cold, (0.1, 0.7), (0.7, 0.3), strict=True):
+            assert (q, height) == (level, pytest.approx(STEM_HEIGHT * weight))
+            assert label == f"{weight:.2f}"
+        assert "$\\beta$ = 1.00, 1RSB" in axis.get_legend().get_texts()[2].get_text()
+        smeared = [line for line in axis.lines if line.get_color() == "black"][-1]
+        x, density = smeared.get_data()
+        assert (density * np.diff(x).mean()).sum() == pytest.approx(1.0, abs=0.02)
+        assert smeared.get_linestyle() == "--"
+    grey, black = energy.lines[:2]
+    assert (grey.get_linestyle(), black.get_color()) == ("--", "black")
+    np.testing.assert_allclose(black.get_ydata(), [p.energy_density for p in comparison.predictions])
+    np.testing.assert_allclose(overlap.lines[1].get_ydata(), [p.mean_overlap[0] for p in comparison.predictions])
+    assert "RS, 1RSB (black)" in figure.get_suptitle()
+
+
+def test_continuous_part_is_a_curve(monkeypatch):
+    with_prediction(monkeypatch, FULL)
+    comparison = compare_with_theory(run_with_law(FULL))
+    *_, first, last = comparison_figure(comparison).axes
+    for axis in (first, last):
+        (curve,) = [line for line in axis.lines if line.get_linestyle() == "-."]
+        q, density = curve.get_data()
+        assert (q[0], q[-1]) == (0.2, 0.7)
+        np.testing.assert_allclose(density, 1.0, rtol=1e-6)
+        assert [label for *_, label in stems(axis)[2:]] == ["0.20", "0.30"], "no stems for the steps in between"
 
 
 def test_energy_figure(data):
@@ -119,7 +163,7 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_figures_of_every_shape_of_run(tmp_path, monkeypatch, shape):
     """Linear networks, whose theory is cheap."""
-    monkeypatch.setattr(match, "N_CURVE", 5)
+    monkeypatch.setattr(comparison_module, "N_CURVE", 5)
     sections = {**SHAPES[shape], "model": {"activation": "linear", **SHAPES[shape].get("model", {})}}
     config = small_config(**sections)
     finished(config, tmp_path / "run")
@@ -128,7 +172,7 @@ def test_figures_of_every_shape_of_run(tmp_path, monkeypatch, shape):
     if config.output.overlaps:
         figures.append(waterfall_figure(data))
     if config.output.overlaps and config.model.n_networks > 1:
-        figures.append(comparison_figure(compare_with_rs(data)))
+        figures.append(comparison_figure(compare_with_theory(data)))
     for i, figure in enumerate(figures):
         path = save(figure, tmp_path / f"{i}.png")
         assert_is_a_picture(path)
