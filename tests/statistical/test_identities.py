@@ -10,7 +10,7 @@ from scipy.stats import kstest, norm, t
 
 from mcmc.analysis.estimate import network_average
 from mcmc.analysis.measured import identity_a, network_means
-from mcmc.compare.match import compare_with_rs
+from mcmc.compare.comparison import compare_with_theory
 from mcmc.compare.verify import slope_check
 from mcmc.config import load_config, parse_config
 from mcmc.io.reader import read_run
@@ -120,7 +120,7 @@ def test_quickstart_agrees_with_replica_symmetry(tmp_path, activation):
     """The promise of the README: |n_sigma| < 3 at every beta <= 2, with sigma(e) <= 0.01."""
     config = load_config("runs/quickstart.toml", [f"model.activation={activation}", "run.n_sweeps=1000"])
     run(config, tmp_path / "run", is_quiet=True)
-    comparison = compare_with_rs(read_run(tmp_path / "run"))
+    comparison = compare_with_theory(read_run(tmp_path / "run"), ansatz="rs")
     assert {saddle.stable for saddle in comparison.saddles} == {True}
     checked = 0
     for match in comparison.matches:
