@@ -19,6 +19,7 @@ from mcmc.io.directory import BURN_IN_FILE, RunDirectory
 from mcmc.io.segment import read_segment
 from mcmc.run.adaptation import learn_from_sweep
 from mcmc.run.build import available_memory_bytes, memory_bytes, resolve_device
+from mcmc.run.precision import choose_forces
 from mcmc.run.production import Production
 from mcmc.run.progress import Progress
 from mcmc.run.rounds import burn_in_rounds
@@ -65,7 +66,7 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOut
     device = resolve_device(config.run.device)
     refuse_if_too_large(config, device)
     run_directory = RunDirectory(directory)
-    run_directory.open_for(config, _facts(device))
+    run_directory.open_for(config, _facts(config, device))
     with run_directory.locked(), _signals() as caught:
         run_directory.log("start", device=str(device))
         try:
@@ -207,8 +208,9 @@ def _signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _facts(device: torch.device) -> dict[str, Any]:
+def _facts(config: RunConfig, device: torch.device) -> dict[str, Any]:
     return {
+        "forces": vars(choose_forces(config, device)),
         "host": socket.gethostname(),
         "torch": torch.__version__,
         "device": str(device),
