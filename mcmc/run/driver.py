@@ -103,6 +103,7 @@ class _Driver:
         self._check_segments(checkpoint)
         self.simulation = Simulation.start(config, device)
         self.production = Production(config, self.simulation)
+        self.is_fallback_told = False
         if checkpoint is not None:
             self.simulation.load_arrays(checkpoint.arrays, checkpoint.meta)
             self.production.load_arrays(checkpoint.arrays, checkpoint.meta)
@@ -139,6 +140,7 @@ class _Driver:
         """Advance; True when a checkpoint belongs here: burn-in or a segment has ended."""
         sweep, n_burn_in = self.simulation.sweep, self.config.run.n_burn_in
         statistics = self.simulation.advance()
+        self._tell_fallback()
         is_milestone = False
         if sweep < n_burn_in:
             burn_in_round = next(r for r in self.rounds if sweep < r.stop)
@@ -151,9 +153,16 @@ class _Driver:
         elif self.production.after_sweep():
             self.simulation.raise_if_nonfinite()
             self.production.write_segment(self.directory)
+            self._tell_fallback()
             is_milestone = True
         self.progress.update(self.simulation, self._phase())
         return is_milestone
+
+    def _tell_fallback(self) -> None:
+        fallback = self.simulation.fallback
+        if fallback is not None and not self.is_fallback_told:
+            self.is_fallback_told = True
+            self.directory.log("fallback", to=self.simulation.forces, **fallback)
 
     def _phase(self) -> str:
         return "burn-in" if self.simulation.sweep < self.config.run.n_burn_in else "production"

@@ -97,6 +97,14 @@ class System(Protocol):
         """(lower, upper) of the histogram of each of the L+1 overlaps."""
         ...
 
+    def in_float64(self) -> Self:
+        """The same systems in float64 and plain torch: what energies are checked against."""
+        ...
+
+    def with_finest_forces(self) -> Self | None:
+        """The same systems with forces as accurate as their positions; None if they are so already."""
+        ...
+
     def narrow(self, start: int, stop: int) -> Self:
         """The systems number start to stop - 1, sharing their memory."""
         ...

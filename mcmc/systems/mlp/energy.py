@@ -129,8 +129,17 @@ class MlpSystem:
         tops = [bound if math.isfinite(bound) else 4 * norm for norm in self.networks.typical_norms()[1:]]
         return [(-1.0, 1.0), *((-top, top) for top in tops)]
 
+    def in_float64(self) -> Self:
+        return replace(self, networks=self.networks.to(torch.float64), forces="float64")
+
+    def with_finest_forces(self) -> Self | None:
+        return replace(self, forces="float32") if self.forces in ("bfloat16_3x", "bfloat16") else None
+
     def narrow(self, start: int, stop: int) -> Self:
-        return replace(self, networks=self.networks.narrow(start, stop))
+        part = replace(self, networks=self.networks.narrow(start, stop))
+        if "_fused" in vars(self) and self._fused is not None:  # what is packed already need not be packed again
+            vars(part)["_fused"] = self._fused.narrow(start, stop)
+        return part
 
     @cached_property
     def _fused(self) -> FusedNetworks | None:

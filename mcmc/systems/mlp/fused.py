@@ -4,7 +4,7 @@
 (cpp_ext/README.md), and the numbers agree to the rounding of float32. A chain's numbers do not depend on the batch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -62,6 +62,16 @@ class FusedNetworks:
         if engine is None or networks.readout.dtype != torch.float32 or networks.readout.device.type != "cpu":
             return None
         return cls.pack(networks, forces, engine)
+
+    def narrow(self, start: int, stop: int) -> Self:
+        """Networks start to stop - 1, sharing their memory."""
+
+        def cut(value: object) -> object:
+            if isinstance(value, list):
+                return [cut(entry) for entry in value]
+            return value[start:stop] if isinstance(value, Tensor) else value
+
+        return replace(self, arguments=tuple(cut(value) for value in self.arguments))
 
     def energy(self, x: Tensor) -> Tensor:
         """H(x): (D, C, n0) -> (D, C) float64."""
