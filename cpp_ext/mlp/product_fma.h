@@ -70,6 +70,7 @@ struct FmaEngine {
     for (int i = 0; i < ROWS; ++i) sum[i][0] = sum[i][1] = V::set(0.0f);
     for (int64_t k = 0; k < cols; ++k) {
       const F a0 = V::load(a), a1 = V::load(a + V::WIDTH);
+      __builtin_prefetch(w + 24 * ROWS);  // N = 1024 on AVX-512: 0.65 to 0.77 of the peak; below 512 no difference
 #pragma GCC unroll 14
       for (int i = 0; i < ROWS; ++i) {
         const F wi = V::set(w[i]);
