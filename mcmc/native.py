@@ -15,7 +15,7 @@ from torch import Tensor
 
 Backend = Literal["extension", "reference"]
 
-INTERFACE: Final = 2  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
+INTERFACE: Final = 3  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
 
 extension_error: str | None = None
 _has_cuda = False
@@ -71,6 +71,11 @@ def fused_engine() -> str | None:
     return next((engine for engine in engines() if engine in wanted), None)
 
 
+def serves_numbers(t: Tensor) -> bool:
+    """Whether the operators of the Metropolis test take numbers like t: on the CPU."""
+    return BACKEND == "extension" and t.device.type == "cpu"
+
+
 def serves_rows(t: Tensor) -> bool:
     """Whether the operators on rows (kinetic energy, projection, selection) take t: float32 on the CPU."""
     return BACKEND == "extension" and t.dtype == torch.float32 and t.device.type == "cpu"
@@ -108,6 +113,15 @@ def _register_fakes() -> None:
     @torch.library.register_fake("mlp_gibbs::overlap_accumulate_")
     def _(*_: Tensor | float) -> None:
         return None
+
+    @torch.library.register_fake("mlp_gibbs::energy_error")
+    def _(beta: Tensor, *_: Tensor) -> Tensor:
+        return torch.empty_like(beta, memory_format=torch.contiguous_format)
+
+    @torch.library.register_fake("mlp_gibbs::metropolis")
+    def _(u: Tensor, energy_error: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        is_accepted, is_nonfinite = (u.new_empty(u.shape, dtype=torch.bool) for _ in range(2))
+        return u.new_empty((*u.shape, 4)), is_accepted, is_nonfinite
 
     @torch.library.register_fake("mlp_gibbs::kinetic_energy")
     def _(p: Tensor) -> Tensor:

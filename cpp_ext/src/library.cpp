@@ -18,6 +18,8 @@ TORCH_LIBRARY(mlp_gibbs, m) {
 #define MLP_GIBBS_NETWORKS                                                                                             \
   "int[] widths, Tensor[] forward, Tensor[] backward, Tensor[] for_energy, Tensor?[] biases, Tensor readout, "        \
   "str activation, float[] parameters, str forces, str engine"
+  m.def("energy_error(Tensor beta, Tensor energy, Tensor proposed, Tensor kinetic_change) -> Tensor");
+  m.def("metropolis(Tensor u, Tensor energy_error) -> (Tensor statistics, Tensor is_accepted, Tensor is_nonfinite)");
   m.def("kinetic_energy(Tensor p) -> Tensor");
   m.def("project_tangent(Tensor x, Tensor v) -> Tensor");
   m.def("keep_rows_(Tensor(a!) proposal, Tensor present, Tensor is_taken) -> ()");
@@ -55,7 +57,7 @@ PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_C", "Operators of torch.ops.mlp_g
 }  // namespace
 
 // Raised with every change of a schema; mcmc/native.py compares it, so that an old build is told from a broken one.
-constexpr int INTERFACE = 2;
+constexpr int INTERFACE = 3;
 
 PyMODINIT_FUNC PyInit__C() {
   PyObject* module = PyModule_Create(&MODULE);

@@ -17,9 +17,11 @@ def metropolis(u: Tensor, energy_error: Tensor) -> StepInfo:
         energy_error: (D, C) float64, beta H plus kinetic energy, proposal minus present; float64 because in float32
                       the difference of two extensive energies loses its digits at large N_0.
     """
-    is_nonfinite = ~torch.isfinite(energy_error)
+    if native.serves_numbers(u):
+        return StepInfo(*torch.ops.mlp_gibbs.metropolis(u, energy_error))
     acceptance = torch.exp(-energy_error.clamp(min=0))
-    return StepInfo(acceptance, u < acceptance, energy_error, is_nonfinite)
+    statistics = torch.stack([acceptance, energy_error, energy_error**2, torch.exp(-energy_error)], dim=-1)
+    return StepInfo(statistics, u < acceptance, ~torch.isfinite(energy_error))
 
 
 def select(is_accepted: Tensor, proposal: ChainState, present: ChainState) -> ChainState:

@@ -85,5 +85,7 @@ def energy_error(start: ChainState, end: ChainState, beta: Tensor) -> Tensor:
     kinetic = end.kinetic_change
     if kinetic is None:
         kinetic = kinetic_energy(end.momentum) - kinetic_energy(start.momentum)
+    if native.serves_numbers(beta):
+        return torch.ops.mlp_gibbs.energy_error(beta, start.energy, end.energy, kinetic)
     error = beta * (end.energy - start.energy) + kinetic
     return torch.where(beta == 0, beta * end.energy, error)

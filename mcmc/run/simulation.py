@@ -242,7 +242,7 @@ class Simulation:
                 self.chains[i] = replace(chains, grad=block.system.energy_and_grad(chains.x)[1])
 
     def _explore(self) -> StepStatistics:
-        n_networks, n_temperatures, n_replicas = self.shape
+        n_networks = self.shape[0]
         device, steps = self.system.device, self.config.sampler.steps_per_sweep
         beta = beta_of_slot(self.beta, self.exchange).view(n_networks, -1)
         temperature = self.exchange.temp_of_slot.view(n_networks, -1)
@@ -250,7 +250,7 @@ class Simulation:
         n_leapfrog: int | Tensor = self.n_leapfrog[0]
         if len(set(self.n_leapfrog)) > 1:
             n_leapfrog = _on_device(tuple(self.n_leapfrog), torch.int64, device)[temperature]
-        sums = torch.zeros((4, n_networks, n_temperatures * n_replicas), dtype=torch.float64, device=device)
+        statistics = []
         for i, block in enumerate(self.blocks):
             part = slice(block.start, block.stop)
             params = StepParams(
@@ -258,14 +258,18 @@ class Simulation:
                 n_leapfrog[part] if isinstance(n_leapfrog, Tensor) else n_leapfrog,
                 redraw_at_zero=self.ladder.betas[0] == 0,
             )
+            total: Tensor | None = None
             for step in range(self.sweep * steps, (self.sweep + 1) * steps):
                 self.chains[i], info = self.kernel.step(
                     block.streams, block.system, self.chains[i], beta[part], params, step
                 )
                 self._note_nonfinite(info, beta, part, step)
-                error = info.energy_error
-                sums[:, part] += torch.stack([info.acceptance, error, error**2, torch.exp(-error)])
-        acceptance, error, square, exp = (to_temperature_order(v.view(self.shape), self.exchange) for v in sums)
+                total = info.statistics if total is None else total + info.statistics
+            assert total is not None
+            statistics.append(total)
+        sums = torch.cat(statistics) if len(statistics) > 1 else statistics[0]
+        in_order = to_temperature_order(sums.view(*self.shape, 4), self.exchange)
+        acceptance, error, square, exp = in_order.unbind(-1)
         return StepStatistics(acceptance, error, square, exp, steps)
 
     def _exchange(self) -> None:
@@ -275,6 +279,8 @@ class Simulation:
         ops.exchange(u, self.energy_by_slot(), self.beta, self.exchange, parity)
 
     def _note_nonfinite(self, info: StepInfo, beta: Tensor, part: slice, step: int) -> None:
+        if self.system.device.type == "cpu" and not bool(info.is_nonfinite.any()):
+            return
         seen = self.first_bad_step[part]
         is_first = info.is_nonfinite & (seen < 0)
         self.first_bad_beta[part] = torch.where(is_first, beta[part], self.first_bad_beta[part])
