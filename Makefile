@@ -34,6 +34,8 @@ bench: setup
 	$(BIN)/python benchmarks/exchange.py
 	$(BIN)/python benchmarks/sweep.py --n-inputs 128
 	$(BIN)/python benchmarks/sweep.py --n-inputs 256
+	$(BIN)/python benchmarks/ceiling.py
+	$(BIN)/python benchmarks/gradient_table.py --short
 
 clean:
 	rm -rf build mcmc/_C*.so $(VENV)

@@ -69,7 +69,10 @@ def leapfrog(
             x, p = manifold.reproject(x, p)
         if fresh is not None and i == n_steps - 1:
             x = torch.where((beta == 0).unsqueeze(-1), fresh, x)
-        energy, grad = system.energy_and_grad(x)
+        if i == n_steps - 1:
+            energy, grad = system.energy_and_grad(x)
+        else:
+            grad = system.grad(x)
         # the closing half kick of this step and the opening one of the next happen at the same place
         p = kick(0.5 * (eps_of_step(i) + eps_of_step(i + 1)))
     return ChainState(x, energy, grad, p)

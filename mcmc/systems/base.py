@@ -72,6 +72,10 @@ class System(Protocol):
         """H(x) and its gradient in the ambient space: (D, C, n0) -> (D, C) float64, (D, C, n0)."""
         ...
 
+    def grad(self, x: Tensor) -> Tensor:
+        """The gradient alone, the same bits: most steps of a trajectory need no energy."""
+        ...
+
     def fused_leapfrog(
         self,
         x: Tensor,

@@ -181,6 +181,10 @@ def recorded(places: list[Tensor]):
             places.append(x)
             return super().energy_and_grad(x)
 
+        def grad(self, x):
+            places.append(x)
+            return super().grad(x)
+
     def integrate(system, *arguments):
         return leapfrog(Recorder(system.networks), *arguments)
 

@@ -69,17 +69,11 @@ class MlpSystem:
         """
         if self._fused is not None:
             return self._fused.energy_and_grad(x)
-        net, phi, dphi = self.networks, self.networks.activation.phi, self.networks.activation.dphi
-        a, derivatives = x, []
-        for layer in range(len(net.weights)):
-            h = self._preactivation(layer, a)
-            a = phi(h)
-            derivatives.append(dphi(h, a))
-        energy = self._read_out(a)
-        delta = derivatives.pop().mul_(net.readout.unsqueeze(1))
-        for layer in reversed(range(1, len(net.weights))):
-            delta = torch.bmm(delta, net.weights[layer]).mul_(derivatives.pop())
-        return energy, torch.bmm(delta, net.weights[0])
+        a, grad = self._forward_and_back(x)
+        return self._read_out(a), grad
+
+    def grad(self, x: Tensor) -> Tensor:
+        return self._forward_and_back(x)[1] if self._fused is None else self._fused.energy_and_grad(x)[1]
 
     def fused_leapfrog(
         self,
@@ -95,6 +89,19 @@ class MlpSystem:
         if self._fused is None:
             return None
         return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, reproject_every)
+
+    def _forward_and_back(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """a^L and dH/dx."""
+        net, phi, dphi = self.networks, self.networks.activation.phi, self.networks.activation.dphi
+        a, derivatives = x, []
+        for layer in range(len(net.weights)):
+            h = self._preactivation(layer, a)
+            a = phi(h)
+            derivatives.append(dphi(h, a))
+        delta = derivatives.pop().mul_(net.readout.unsqueeze(1))
+        for layer in reversed(range(1, len(net.weights))):
+            delta = torch.bmm(delta, net.weights[layer]).mul_(derivatives.pop())
+        return a, torch.bmm(delta, net.weights[0])
 
     def layers(self, x: Tensor) -> list[Tensor]:
         """[a^0 = x, a^1, ..., a^L], each (D, C, N_l)."""
