@@ -35,6 +35,8 @@ bench: setup
 	$(BIN)/python benchmarks/sweep.py --n-inputs 128
 	$(BIN)/python benchmarks/sweep.py --n-inputs 256
 	$(BIN)/python benchmarks/theory.py --short
+	$(BIN)/python benchmarks/ceiling.py
+	$(BIN)/python benchmarks/gradient_table.py --short
 
 bench-theory: setup
 	$(BIN)/python benchmarks/theory.py

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from mcmc import native
 from mcmc.kernels.base import ChainState, StepInfo
 
 
@@ -16,16 +17,25 @@ def metropolis(u: Tensor, energy_error: Tensor) -> StepInfo:
         energy_error: (D, C) float64, beta H plus kinetic energy, proposal minus present; float64 because in float32
                       the difference of two extensive energies loses its digits at large N_0.
     """
-    is_nonfinite = ~torch.isfinite(energy_error)
+    if native.serves_numbers(u):
+        return StepInfo(*torch.ops.mlp_gibbs.metropolis(u, energy_error))
     acceptance = torch.exp(-energy_error.clamp(min=0))
-    return StepInfo(acceptance, u < acceptance, energy_error, is_nonfinite)
+    statistics = torch.stack([acceptance, energy_error, energy_error**2, torch.exp(-energy_error)], dim=-1)
+    return StepInfo(statistics, u < acceptance, ~torch.isfinite(energy_error))
 
 
 def select(is_accepted: Tensor, proposal: ChainState, present: ChainState) -> ChainState:
-    """The proposal where accepted, the present state elsewhere, for every field that both have."""
-    old = present.tensors()
-    chosen = {}
-    for name, new in proposal.tensors().items():
-        mask = is_accepted if new.dim() == 2 else is_accepted.unsqueeze(-1)
-        chosen[name] = torch.where(mask, new, old[name])
+    """The proposal where accepted, the present state elsewhere, for every field that both have.
+
+    The arrays of the proposal are used up: the result may be written over them.
+    """
+    new, chosen = proposal.tensors(), {}
+    for name, old in present.tensors().items():
+        if name not in new:
+            continue
+        if old.dim() == 3 and native.serves_rows(old):
+            chosen[name] = new[name].contiguous()
+            torch.ops.mlp_gibbs.keep_rows_(chosen[name], old, is_accepted)
+        else:
+            chosen[name] = torch.where(is_accepted if old.dim() == 2 else is_accepted.unsqueeze(-1), new[name], old)
     return ChainState(**chosen)

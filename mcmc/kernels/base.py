@@ -22,12 +22,15 @@ class ChainState:
         energy:   (D, C) float64, H(x), extensive and untempered: still right after an exchange.
         grad:     (D, C, n0) dH/dx in the ambient space, or None for kernels without forces.
         momentum: (D, C, n0) tangent at x, or None for kernels that refresh it fully.
+        kinetic_change: (D, C) float64, of the end of a trajectory: |p|^2/2 there minus that at its start, or None where
+            the integrator has not computed it on the way.
     """
 
     x: Tensor
     energy: Tensor
     grad: Tensor | None = None
     momentum: Tensor | None = None
+    kinetic_change: Tensor | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         """The fields that are there, by name."""
@@ -36,19 +39,28 @@ class ChainState:
 
 @dataclass(frozen=True)
 class StepInfo:
-    """What one step did; all (D, C).
+    """What one step did.
 
     Attributes:
-        acceptance:   float64, Metropolis acceptance probability.
-        is_accepted:  bool.
-        energy_error: float64, -log of the Metropolis ratio: the change of the total energy along the proposal.
-        is_nonfinite: bool, the proposal had a NaN or infinite energy. Never a quiet rejection: the run stops on it.
+        statistics:   (D, C, 4) float64: Metropolis acceptance probability; energy error dH = -log of the Metropolis
+            ratio, the change of the total energy along the proposal; dH^2; exp(-dH).
+        is_accepted:  (D, C) bool.
+        is_nonfinite: (D, C) bool, the proposal had a NaN or infinite energy. Never a quiet rejection: the run stops.
     """
 
-    acceptance: Tensor
+    statistics: Tensor
     is_accepted: Tensor
-    energy_error: Tensor
     is_nonfinite: Tensor
+
+    @property
+    def acceptance(self) -> Tensor:
+        """(D, C) float64."""
+        return self.statistics[..., 0]
+
+    @property
+    def energy_error(self) -> Tensor:
+        """(D, C) float64."""
+        return self.statistics[..., 1]
 
 
 @dataclass(frozen=True)

@@ -117,3 +117,24 @@ def test_energy_scale():
     system = make("linear", (30, 40), n_networks=400, sigma_b=0.0)
     h = system.energy(points(system, 1))[:, 0] / math.sqrt(30)
     assert abs(h.var().item() / 1.3**2 - 1) < 5 * math.sqrt(2 / 400) * 1.5  # 1.5: finite-width kurtosis
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_gradient_alone_is_the_same_bits(widths, dtype):
+    system = make("tanh", widths, dtype=dtype)
+    x = points(system, 5)
+    assert torch.equal(system.grad(x), system.energy_and_grad(x)[1])
+
+
+def test_float64_of_coarse_forces_is_the_definition():
+    system = make("tanh", WIDTHS[1], dtype=torch.float32)
+    coarse = MlpSystem(system.networks, "bfloat16")
+    x = points(system, 5)
+    assert coarse.in_float64().dtype == torch.float64
+    expected = energy_by_definition(MlpSystem(system.networks.to(torch.float64)), x.double())
+    assert torch.allclose(coarse.in_float64().energy(x.double()), expected, rtol=1e-13)
+    assert system.with_finest_forces() is None
+    finest = coarse.with_finest_forces()
+    for a, b in zip(finest.energy_and_grad(x), system.energy_and_grad(x), strict=True):
+        assert torch.equal(a, b)

@@ -13,7 +13,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from mcmc.systems.base import Overlaps
+from mcmc.systems.base import Overlaps, TrajectoryEnd
 from mcmc.systems.manifolds import Sphere
 from mcmc.systems.mlp.fused import FusedNetworks
 from mcmc.systems.mlp.networks import Networks
@@ -26,12 +26,12 @@ class MlpSystem:
 
     Attributes:
         networks:    never written to: packed copies of the weights are kept (mcmc/systems/mlp/fused.py).
-        force_dtype: torch.bfloat16 lets forces, not energies, be computed from bfloat16 products where the processor
-            has them; None computes both alike. The forces remain a function of x, so the sampler remains exact.
+        forces:      products of the forces, not of the energies, on the tile unit: float32, bfloat16_3x or bfloat16
+            (docs/run_file.md). They remain a function of x, so the sampler remains exact.
     """
 
     networks: Networks
-    force_dtype: torch.dtype | None = None
+    forces: str = "float32"
 
     @property
     def network_ids(self) -> Tensor:
@@ -69,17 +69,11 @@ class MlpSystem:
         """
         if self._fused is not None:
             return self._fused.energy_and_grad(x)
-        net, phi, dphi = self.networks, self.networks.activation.phi, self.networks.activation.dphi
-        a, derivatives = x, []
-        for layer in range(len(net.weights)):
-            h = self._preactivation(layer, a)
-            a = phi(h)
-            derivatives.append(dphi(h, a))
-        energy = self._read_out(a)
-        delta = derivatives.pop().mul_(net.readout.unsqueeze(1))
-        for layer in reversed(range(1, len(net.weights))):
-            delta = torch.bmm(delta, net.weights[layer]).mul_(derivatives.pop())
-        return energy, torch.bmm(delta, net.weights[0])
+        a, grad = self._forward_and_back(x)
+        return self._read_out(a), grad
+
+    def grad(self, x: Tensor) -> Tensor:
+        return self._forward_and_back(x)[1] if self._fused is None else self._fused.energy_and_grad(x)[1]
 
     def fused_leapfrog(
         self,
@@ -91,10 +85,23 @@ class MlpSystem:
         step_size: Tensor,
         n_leapfrog: int | Tensor,
         reproject_every: int,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    ) -> TrajectoryEnd | None:
         if self._fused is None:
             return None
         return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, reproject_every)
+
+    def _forward_and_back(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """a^L and dH/dx."""
+        net, phi, dphi = self.networks, self.networks.activation.phi, self.networks.activation.dphi
+        a, derivatives = x, []
+        for layer in range(len(net.weights)):
+            h = self._preactivation(layer, a)
+            a = phi(h)
+            derivatives.append(dphi(h, a))
+        delta = derivatives.pop().mul_(net.readout.unsqueeze(1))
+        for layer in reversed(range(1, len(net.weights))):
+            delta = torch.bmm(delta, net.weights[layer]).mul_(derivatives.pop())
+        return a, torch.bmm(delta, net.weights[0])
 
     def layers(self, x: Tensor) -> list[Tensor]:
         """[a^0 = x, a^1, ..., a^L], each (D, C, N_l)."""
@@ -129,12 +136,21 @@ class MlpSystem:
         tops = [bound if math.isfinite(bound) else 4 * norm for norm in self.networks.typical_norms()[1:]]
         return [(-1.0, 1.0), *((-top, top) for top in tops)]
 
+    def in_float64(self) -> Self:
+        return replace(self, networks=self.networks.to(torch.float64), forces="float64")
+
+    def with_finest_forces(self) -> Self | None:
+        return replace(self, forces="float32") if self.forces in ("bfloat16_3x", "bfloat16") else None
+
     def narrow(self, start: int, stop: int) -> Self:
-        return replace(self, networks=self.networks.narrow(start, stop))
+        part = replace(self, networks=self.networks.narrow(start, stop))
+        if "_fused" in vars(self) and self._fused is not None:  # what is packed already need not be packed again
+            vars(part)["_fused"] = self._fused.narrow(start, stop)
+        return part
 
     @cached_property
     def _fused(self) -> FusedNetworks | None:
-        return FusedNetworks.where_possible(self.networks, self.force_dtype or torch.float32)
+        return FusedNetworks.where_possible(self.networks, self.forces)
 
     def _preactivation(self, layer: int, a: Tensor) -> Tensor:
         w, b = self.networks.weights[layer], self.networks.biases[layer]
