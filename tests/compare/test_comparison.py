@@ -101,7 +101,7 @@ def test_an_ansatz_without_solution_is_told_in_words():
 def test_a_run_at_a_one_step_point(tmp_path):
     """sin, sigma_w = 2, alpha = 8 at beta = 3: small networks already are nearer to one step."""
     config = small_config(
-        model={"activation": "sin", "n_inputs": 32, "n_networks": 24, "sigma_w": 2.0, "width_ratios": [8.0]},
+        model={"activation": "sin", "n_inputs": 32, "n_networks": 64, "sigma_w": 2.0, "width_ratios": [8.0]},
         sampler={"n_leapfrog": 6},
         tempering={"beta_max": 3.0, "n_temperatures": 10, "n_replicas": 2},
         run={"n_burn_in": 150, "n_sweeps": 400, "seed": 3},
