@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: setup quickstart test lint bench bench-theory clean
+.PHONY: setup quickstart test lint bench bench-theory bench-peers clean
 
 setup: $(VENV)/installed
 
@@ -41,5 +41,18 @@ bench: setup
 bench-theory: setup
 	$(BIN)/python benchmarks/theory.py
 
+PEERS := .venv-peers
+
+bench-peers: setup $(PEERS)/installed
+	$(BIN)/python benchmarks/peers.py --peer-python $(PEERS)/bin/python --activation tanh --depth 2 --n-inputs 256
+	$(BIN)/python benchmarks/peers.py --peer-python $(PEERS)/bin/python --activation sin --depth 2 --n-inputs 128
+	$(BIN)/python benchmarks/ess.py --peer-python $(PEERS)/bin/python --activation tanh --depth 2 --n-inputs 256 --beta 2
+	$(BIN)/python benchmarks/ess.py --peer-python $(PEERS)/bin/python --activation sin --depth 2 --n-inputs 128 --beta 4
+
+$(PEERS)/installed: benchmarks/peers-requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install -q -r benchmarks/peers-requirements.txt
+	touch $@
+
 clean:
-	rm -rf build mcmc/_C*.so $(VENV)
+	rm -rf build mcmc/_C*.so $(VENV) $(PEERS)
