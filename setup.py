@@ -6,6 +6,7 @@ CUDA kernels are built when torch was built for CUDA and nvcc is there; MLP_GIBB
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from setuptools import setup
@@ -22,6 +23,8 @@ except ImportError as error:
 # -ffp-contract=off and -fmad=false: a fused multiply-add rounds once where the reference rounds twice, and the
 # decisions of the samplers must be the same bits on every machine. -g0: Python's own flags ask for debug symbols.
 CXX_FLAGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+# without it at::parallel_for runs on one thread and says nothing; torch's own libgomp is the one that is loaded
+OPENMP_FLAGS = ["-fopenmp"] if sys.platform == "linux" and torch.backends.openmp.is_available() else []
 NVCC_FLAGS = ["-O3", "-fmad=false", "-lineinfo"]
 
 
@@ -65,14 +68,21 @@ def extension():
         if not path.stem.endswith("_cuda")
     ]
     if not wants_cuda():
-        return CppExtension("mcmc._C", cpu, depends=everything, extra_compile_args={"cxx": CXX_FLAGS})
+        return CppExtension(
+            "mcmc._C",
+            cpu,
+            depends=everything,
+            extra_compile_args={"cxx": CXX_FLAGS + OPENMP_FLAGS},
+            extra_link_args=OPENMP_FLAGS,
+        )
     cuda = [str(path) for pattern in ("src/*_cuda.cpp", "cuda/*.cu") for path in sorted(root.glob(pattern))]
     return CUDAExtension(
         "mcmc._C",
         cpu + cuda,
         depends=everything,
         define_macros=[("MLP_GIBBS_CUDA", None)],
-        extra_compile_args={"cxx": CXX_FLAGS, "nvcc": NVCC_FLAGS},
+        extra_compile_args={"cxx": CXX_FLAGS + OPENMP_FLAGS, "nvcc": NVCC_FLAGS},
+        extra_link_args=OPENMP_FLAGS,
     )
 
 

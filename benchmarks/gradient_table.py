@@ -1,6 +1,6 @@
 """The production sampler over shapes, activations, precisions and threads, as fractions of the speed limit.
 
-    python benchmarks/gradient_table.py > benchmarks/results/gradient.jsonl     # about 12 minutes, on a quiet machine
+    python benchmarks/gradient_table.py > benchmarks/results/gradient.jsonl     # 3 minutes, on a quiet machine
     python benchmarks/gradient_table.py --short
 
 One JSON line a shape and activation: the fraction of the fused multiply-add peak with float32 forces, the speed of

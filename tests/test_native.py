@@ -4,11 +4,13 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
 
 from mcmc import native
+from mcmc.rng import Purpose, Streams
 
 DIGEST = """
 import hashlib, torch
@@ -77,6 +79,25 @@ def test_every_instruction_set_gives_the_same_bits():
     assert used["portable"] == "portable"
     assert used["scalar"] == "scalar"
     assert len({digest for _, _, digest in outcomes.values()}) == 1, outcomes
+
+
+@pytest.mark.skipif(native.BACKEND == "reference" or not torch.backends.openmp.is_available(), reason="no threads")
+def test_threads_are_used():
+    """An extension built without OpenMP runs on one thread and says nothing: the work of the others must show."""
+    streams, before = Streams.of(1, range(64), range(256)), torch.get_num_threads()
+    shares = {}
+    try:
+        for n_threads in (1, 2):
+            torch.set_num_threads(n_threads)
+            streams.normal(Purpose.TEST, 0, 256)
+            process, thread = time.process_time(), time.thread_time()
+            for step in range(5):
+                streams.normal(Purpose.TEST, step, 256)
+            shares[n_threads] = (time.thread_time() - thread) / (time.process_time() - process)
+    finally:
+        torch.set_num_threads(before)
+    assert shares[1] > 0.95
+    assert shares[2] < 0.7
 
 
 def test_description_is_what_a_run_file_needs():

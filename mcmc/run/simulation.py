@@ -117,7 +117,8 @@ class Simulation:
 
     def energy_by_slot(self) -> Tensor:
         """(D, K, R) float64, by slot."""
-        return torch.cat([chains.energy for chains in self.chains]).view(self.shape)
+        energy = [chains.energy for chains in self.chains]
+        return (energy[0] if len(energy) == 1 else torch.cat(energy)).view(self.shape)
 
     def advance(self) -> StepStatistics:
         """One sweep: explore, exchange; the step diagnostics take it in."""
@@ -168,9 +169,10 @@ class Simulation:
 
     def raise_if_nonfinite(self) -> None:
         """Stop on a NaN or infinite energy, with its network, chain, step and beta."""
-        bad = torch.nonzero(self.first_bad_step >= 0)
-        if len(bad) == 0:
+        bad = self.first_bad_step >= 0
+        if not bool(bad.any()):
             return
+        bad = torch.nonzero(bad)
         place, chain = (int(i) for i in bad[0])
         step = int(self.first_bad_step[place, chain])
         slot, replica = divmod(chain, self.shape[2])
