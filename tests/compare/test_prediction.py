@@ -92,7 +92,7 @@ def test_where_an_ansatz_has_no_solution_replica_symmetry_stands_in(ansatz, n_st
     assert (zero.ansatz, warm.ansatz) == ("rs", "rs")
     assert "infinite temperature" in zero.note
     assert "beta=1" in warm.note
-    assert "use solve_rs" in warm.note
+    assert "use ansatz rs" in warm.note
 
 
 def test_ansatz_asked_for():
