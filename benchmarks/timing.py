@@ -14,16 +14,18 @@ from mcmc import native
 from mcmc._version import __version__
 
 
-def interleaved(contestants: dict[str, Callable[[], Any]], *, repetitions: int) -> dict[str, list[float]]:
+def interleaved(
+    contestants: dict[str, Callable[[], Any]], *, repetitions: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
     """Seconds of each call, the contestants taking turns so that a busy moment of the machine hits all alike."""
     for call in contestants.values():
         call()  # warm-up: allocation, thread pools, caches
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(repetitions):
         for name, call in contestants.items():
-            start = time.perf_counter()
+            start = clock()
             call()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return seconds
 
 

@@ -99,6 +99,7 @@ class SamplerConfig(_Section):
     target_acceptance: Annotated[float, Field(gt=0, lt=1)] | None = None
     jitter: Annotated[float, Field(ge=0, lt=1)] = 0.3
     persistence: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    force_dtype: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
 
     @field_validator("kernel")
     @classmethod
@@ -232,6 +233,11 @@ def _disagreements(sections: Mapping[str, Any]) -> list[str]:
         n_given, n_wanted = len(sampler.n_leapfrog), tempering.n_temperatures
         if n_given != n_wanted:
             problems.append(f"sampler.n_leapfrog has {n_given} numbers for {n_wanted} temperatures")
+    if sampler and run and sampler.force_dtype != "auto" and run.dtype == "float64":
+        problems.append(
+            f'sampler.force_dtype = "{sampler.force_dtype}" is for run.dtype = "float32", found "float64": '
+            'remove it, or set run.dtype = "float32"'
+        )
     if run and run.measure_every > run.n_sweeps:
         problems.append(
             f"run.measure_every = {run.measure_every} exceeds run.n_sweeps = {run.n_sweeps}: nothing would be measured"

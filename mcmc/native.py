@@ -15,16 +15,21 @@ from torch import Tensor
 
 Backend = Literal["extension", "reference"]
 
+INTERFACE: Final = 2  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
+
 extension_error: str | None = None
 _has_cuda = False
 try:
     _C = import_module("mcmc._C")
+    found = getattr(_C, "interface", 1)
+    if found != INTERFACE:
+        raise ImportError(f"it was built from other sources: its interface is number {found}, expected {INTERFACE}")
     _has_cuda = bool(_C.has_cuda)
 except ImportError as error:
     extension_error = str(error)
     warnings.warn(
         f"the compiled extension mcmc._C is not usable ({error}); the plain-torch reference is used instead: the same "
-        "numbers, slower. Run `make setup` (or `pip install --no-build-isolation -e .`) to build it.",
+        "numbers, slower. Run `make setup` (or `pip install --no-build-isolation -e .`) to build it anew.",
         RuntimeWarning,
         stacklevel=2,
     )
@@ -50,20 +55,25 @@ def backend_for(device: torch.device) -> Backend:
     return "reference"
 
 
+def engines() -> tuple[str, ...]:
+    """The kernels for float32 on the CPU that this processor runs, best first: of amx, avx512, avx2."""
+    return () if BACKEND == "reference" else tuple(_C.engines())
+
+
 def fused_engine() -> str | None:
     """The kernels that serve float32 trajectories on the CPU: amx, avx512 or avx2; None for the plain-torch path.
 
     The best that this processor runs, or none better than MLP_GIBBS_SIMD in the environment asks for.
     """
-    if BACKEND == "reference":
-        return None
-    asked = os.environ.get("MLP_GIBBS_SIMD")
-    usable = tuple(_C.engines())
-    if asked is None:
-        return usable[0] if usable else None
     order = ("amx", "avx512", "avx2")
+    asked = os.environ.get("MLP_GIBBS_SIMD", order[0])
     wanted = order[order.index(asked) :] if asked in order else ()
-    return next((engine for engine in usable if engine in wanted), None)
+    return next((engine for engine in engines() if engine in wanted), None)
+
+
+def serves_rows(t: Tensor) -> bool:
+    """Whether the operators on rows (kinetic energy, projection, selection) take t: float32 on the CPU."""
+    return BACKEND == "extension" and t.dtype == torch.float32 and t.device.type == "cpu"
 
 
 def description() -> dict[str, str | bool | None]:
@@ -99,10 +109,22 @@ def _register_fakes() -> None:
     def _(*_: Tensor | float) -> None:
         return None
 
+    @torch.library.register_fake("mlp_gibbs::kinetic_energy")
+    def _(p: Tensor) -> Tensor:
+        return p.new_empty(p.shape[:2], dtype=torch.float64)
+
+    @torch.library.register_fake("mlp_gibbs::project_tangent")
+    def _(x: Tensor, v: Tensor) -> Tensor:
+        return torch.empty_like(v, memory_format=torch.contiguous_format)
+
+    @torch.library.register_fake("mlp_gibbs::keep_rows_")
+    def _(*_: Tensor) -> None:
+        return None
+
     @torch.library.register_fake("mlp_gibbs::pack_mlp")
-    def _(weight: Tensor, transposed: bool, engine: str) -> Tensor:
+    def _(weight: Tensor, transposed: bool, parts: int, engine: str) -> Tensor:
         n_networks, rows, cols = weight.shape
-        pad, size = (32, 6) if engine == "amx" else (2, 4)  # bytes a weight: three bfloat16 parts, or one float32
+        pad, size = (32, 2 * parts) if engine == "amx" else (2, 4)  # bytes a weight: parts of bfloat16, or one float32
         n_bytes = size * (-(-rows // pad) * pad) * (-(-cols // pad) * pad)
         return weight.new_empty((n_networks, n_bytes), dtype=torch.uint8)
 
@@ -113,9 +135,10 @@ def _register_fakes() -> None:
         return energy, x.new_empty((n_networks if with_grad else 0, n_chains, n_sites))
 
     @torch.library.register_fake("mlp_gibbs::leapfrog_mlp")
-    def _(x: Tensor, *_: object) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        x, p, grad = (torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(3))
-        return x, p, grad, x.new_empty(x.shape[:2], dtype=torch.float64)
+    def _(x: Tensor, *_: object) -> tuple[Tensor, ...]:
+        arrays = (torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(3))
+        numbers = (x.new_empty(x.shape[:2], dtype=torch.float64) for _ in range(2))
+        return (*arrays, *numbers)
 
 
 if BACKEND == "extension":

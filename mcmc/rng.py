@@ -29,6 +29,7 @@ class Purpose(IntEnum):
     REDRAW = 7
     REDRAW_MOMENTUM = 8
     BOOTSTRAP = 9
+    CHECK = 10
     TEST = 255
 
 

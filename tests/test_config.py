@@ -112,6 +112,14 @@ SINGLE_FAULTS = {
     "negative seed": ({"run": {"seed": -1}}, ["run.seed", "found -1"]),
     "seed too long": ({"run": {"seed": 2**56}}, ["run.seed", "found 72057594037927936"]),
     "half precision": ({"run": {"dtype": "float16"}}, ["run.dtype", "'float32' or 'float64'", "found 'float16'"]),
+    "coarse forces of fine positions": (
+        {"run": {"dtype": "float64"}, "sampler": {"force_dtype": "bfloat16"}},
+        ['sampler.force_dtype = "bfloat16" is for run.dtype = "float32", found "float64"'],
+    ),
+    "unknown force dtype": (
+        {"sampler": {"force_dtype": "float16"}},
+        ["sampler.force_dtype", "'auto', 'float32', 'tf32' or 'bfloat16'", "found 'float16'"],
+    ),
     "unknown device": ({"run": {"device": "tpu"}}, ["run.device", "auto, cpu, cuda or cuda:INDEX", "found 'tpu'"]),
     "index of the processor": ({"run": {"device": "cpu:1"}}, ["run.device", "found 'cpu:1'"]),
     "device index in words": ({"run": {"device": "cuda:one"}}, ["run.device", "found 'cuda:one'"]),

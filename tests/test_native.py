@@ -1,5 +1,6 @@
 """The compiled part: there, announced once when not, and the same numbers whatever instructions it uses."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -48,6 +49,22 @@ def test_missing_extension_is_announced_once_and_changes_no_number():
     backend, simd, digest = done.stdout.split()
     assert (backend, simd) == ("reference", "None")
     assert digest == python(DIGEST).stdout.split()[2]
+
+
+def test_extension_of_other_sources_is_told_from_a_broken_one():
+    stale = "import sys, types; sys.modules['mcmc._C'] = types.ModuleType('mcmc._C')\n"
+    done = python(stale + "from mcmc import native; print(native.BACKEND)")
+    assert done.stdout.split() == ["reference"]
+    assert f"built from other sources: its interface is number 1, expected {native.INTERFACE}" in done.stderr
+    assert "Run `make setup`" in done.stderr
+
+
+@pytest.mark.skipif(native.BACKEND == "reference", reason="no extension")
+def test_interface_number_changes_with_the_schemas():
+    """When this fails, raise INTERFACE in mcmc/native.py and in cpp_ext/src/library.cpp, and write both here."""
+    ours = [s for s in torch._C._jit_get_all_schemas() if s.name.startswith("mlp_gibbs::")]
+    digest = hashlib.sha256("\n".join(sorted(map(str, ours))).encode()).hexdigest()[:16]
+    assert (native.INTERFACE, digest) == (2, "9d45f679b69402ad")
 
 
 @pytest.mark.skipif(native.BACKEND == "reference", reason="no extension")

@@ -17,13 +17,14 @@ enum class Act : int { PIECEWISE, TANH, SIN, ERF };
 struct MlpWeights {
   int depth;                          // L
   int64_t widths[MAX_DEPTH + 1];      // N_0 ... N_L
-  const void* forward[MAX_DEPTH];     // packed W^l
-  const void* backward[MAX_DEPTH];    // packed transposes
+  const void* forward[MAX_DEPTH];     // packed W^l, and
+  const void* backward[MAX_DEPTH];    // packed transposes, in force_parts parts
+  const void* for_energy[MAX_DEPTH];  // packed W^l in 3 parts
   const float* bias[MAX_DEPTH];       // (D, N_l) or null
   const float* readout;               // (D, N_L)
   Act activation;
   float parameters[2];  // PIECEWISE: slopes below and above 0.  TANH: s of s tanh(h/s)
-  bool bfloat16_forces;
+  int force_parts;      // bfloat16 parts of a number in the products of the force: 3 (as float32), 2 or 1
 };
 
 // Arrays over all D x C chains, n0 floats a row. A trajectory is asked for by x_out, else energy (and gradient) at x.
@@ -37,6 +38,7 @@ struct MlpChains {
   int64_t reproject_every;
   float *x_out, *p_out, *grad_out;  // (D, C, n0); grad_out may be null when only energies are asked for
   double* energy_out;               // (D, C)
+  double* kinetic_change_out;       // (D, C), |p|^2/2 at the end minus at the start
 };
 
 // Chains first to last - 1 of one network.
@@ -47,9 +49,9 @@ struct MlpJob {
 struct MlpKernels {
   const char* name;
   int64_t chains_per_tile;
-  // Bytes of one packed (rows, cols) matrix, and packing of it. `transposed` packs its transpose.
-  size_t (*packed_bytes)(int64_t rows, int64_t cols);
-  void (*pack)(const float* matrix, int64_t rows, int64_t cols, bool transposed, void* packed);
+  // Bytes of one packed (rows, cols) matrix, and packing of it, or of its transpose. Only the tile unit knows parts.
+  size_t (*packed_bytes)(int64_t rows, int64_t cols, int64_t parts);
+  void (*pack)(const float* matrix, int64_t rows, int64_t cols, bool transposed, int64_t parts, void* packed);
   // Bytes of scratch memory of a thread that runs jobs of up to n_tiles tiles.
   size_t (*scratch_bytes)(const MlpWeights& weights, int64_t n_tiles);
   // Runs jobs one after another in scratch memory that is aligned to 64 bytes.

@@ -23,15 +23,21 @@
 namespace mlp_gibbs {
 namespace {
 using Float = AmxEngine<3>;
-using Half = AmxEngine<1>;
 
 void run(const MlpWeights& weights, const MlpChains& chains, const MlpJob* jobs, int64_t n_jobs, void* scratch) {
-  return weights.bfloat16_forces ? run_any<Half, Float>(weights, chains, jobs, n_jobs, scratch)
-                                 : run_any<Float, Float>(weights, chains, jobs, n_jobs, scratch);
+  switch (weights.force_parts) {
+    case 1: return run_any<AmxEngine<1>, Float>(weights, chains, jobs, n_jobs, scratch);
+    case 2: return run_any<AmxEngine<2>, Float>(weights, chains, jobs, n_jobs, scratch);
+    default: return run_any<Float, Float>(weights, chains, jobs, n_jobs, scratch);
+  }
 }
 
 size_t scratch_bytes(const MlpWeights& weights, int64_t n_tiles) {
-  return weights.bfloat16_forces ? scratch_of<Half, Float>(weights, n_tiles) : scratch_of<Float, Float>(weights, n_tiles);
+  switch (weights.force_parts) {
+    case 1: return scratch_of<AmxEngine<1>, Float>(weights, n_tiles);
+    case 2: return scratch_of<AmxEngine<2>, Float>(weights, n_tiles);
+    default: return scratch_of<Float, Float>(weights, n_tiles);
+  }
 }
 }  // namespace
 

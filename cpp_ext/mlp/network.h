@@ -74,7 +74,7 @@ struct Network {
   }
 
   const void* packed(const void* of_all, int64_t rows, int64_t cols) const {
-    return static_cast<const char*>(of_all) + static_cast<size_t>(id) * Engine::packed_bytes(rows, cols);
+    return static_cast<const char*>(of_all) + static_cast<size_t>(id) * Engine::packed_bytes(rows, cols, Engine::PARTS);
   }
 
   // Entries `row` and `row + 1` of a vector of length n, the second 0 when it is past the end.
@@ -118,7 +118,7 @@ struct Network {
         return Engine::operand(l == 1 ? layers[t].input : to_ping ? layers[t].pong : layers[t].ping, cols);
       };
       const auto output = [&](int64_t t) { return Engine::operand(to_ping ? layers[t].ping : layers[t].pong, n); };
-      const void* w = packed(weights.forward[l - 1], n, cols);
+      const void* w = packed((WITH_GRADIENT ? weights.forward : weights.for_energy)[l - 1], n, cols);
       if (l < depth) {
         Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
@@ -136,9 +136,12 @@ struct Network {
         });
       } else {
         const float* readout = weights.readout + id * n;
-        Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
+        Engine::product(w, n, cols, n_tiles, input,
+                        [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
           double* energy = tiles[t].lanes->energy;
+          typename V::DoubleSum sum[2];
+          for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].load(energy + v * V::WIDTH);
           for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
             F v_pair[2], d[2][2];
             pair_of(readout, row, n, v_pair);
@@ -147,7 +150,7 @@ struct Network {
                 if (WITH_ENERGY) {
                   F a;
                   phi.both(h[r][v], a, d[r][v]);
-                  V::add_products(energy + v * V::WIDTH, a, row + r < n ? static_cast<double>(readout[row + r]) : 0.0);
+                  sum[v].add(a, v_pair[r]);
                 } else {
                   d[r][v] = phi.derivative(h[r][v]);
                 }
@@ -156,6 +159,7 @@ struct Network {
             }
             if (WITH_GRADIENT) Engine::put(to, row, d[0], d[1]);
           });
+          for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].store(energy + v * V::WIDTH);
         });
       }
       to_ping = !to_ping;
@@ -163,7 +167,9 @@ struct Network {
     return !to_ping;
   }
 
-  // dH/dx into tiles[t].g, and its products with x, p and itself.
+  // dH/dx as it comes: the momenta of all tiles are pushed by it (`Tile::push_site`), and it is kept in g if it is the
+  // last of a trajectory or all that is wanted.
+  template <bool IS_KEPT>
   void backward(bool delta_in_ping) {
     const int depth = weights.depth;
     bool in_ping = delta_in_ping;
@@ -186,32 +192,22 @@ struct Network {
           });
         });
       } else {
-        for (int64_t t = 0; t < n_tiles; ++t) {
-          auto& lanes = *tiles[t].lanes;
-          for (int64_t c = 0; c < CHAINS; ++c) lanes.xg[c] = lanes.pg[c] = lanes.gg[c] = 0.0f;
-        }
-        Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
-          const float *x = tiles[t].x, *p = tiles[t].p;
-          float* g = tiles[t].g;
-          float* products[3] = {tiles[t].lanes->xg, tiles[t].lanes->pg, tiles[t].lanes->gg};
-          F sum[3][2];
-          for (int k = 0; k < 3; ++k) {
-            for (int v = 0; v < 2; ++v) sum[k][v] = V::load(products[k] + v * V::WIDTH);
-          }
+        for (int64_t t = 0; t < n_tiles; ++t) tiles[t].forget_products();
+        Engine::product(w, n, cols, n_tiles, input,
+                        [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
+          const float* x = tiles[t].x;
+          float *p = tiles[t].p, *g = tiles[t].g;
+          auto push = tiles[t].push_start();
           for_each_pair(first, rows, block, nullptr, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
             for (int r = 0; r < 2; ++r) {
               for (int v = 0; v < 2; ++v) {
                 const int64_t at = (row + r) * CHAINS + v * V::WIDTH;
-                V::store(g + at, h[r][v]);
-                sum[0][v] = V::fma(V::load(x + at), h[r][v], sum[0][v]);
-                sum[1][v] = V::fma(V::load(p + at), h[r][v], sum[1][v]);
-                sum[2][v] = V::fma(h[r][v], h[r][v], sum[2][v]);
+                if (IS_KEPT) V::store(g + at, h[r][v]);
+                Chains::push_site(push, v, h[r][v], x + at, p + at);
               }
             }
           });
-          for (int k = 0; k < 3; ++k) {
-            for (int v = 0; v < 2; ++v) V::store(products[k] + v * V::WIDTH, sum[k][v]);
-          }
+          tiles[t].push_end(push);
         });
       }
       in_ping = !in_ping;

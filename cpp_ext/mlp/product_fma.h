@@ -30,11 +30,13 @@ struct FmaEngine {
     int64_t height(int64_t panel) const { return 2 * (pairs + (panel < taller ? 1 : 0)); }
   };
 
-  static size_t packed_bytes(int64_t rows, int64_t cols) {
+  static constexpr int64_t PARTS = 1;  // a number is one float32
+
+  static size_t packed_bytes(int64_t rows, int64_t cols, int64_t) {
     return sizeof(float) * static_cast<size_t>(round_up(rows, PAD) * round_up(cols, PAD));
   }
 
-  static void pack(const float* matrix, int64_t rows, int64_t cols, bool transposed, void* packed) {
+  static void pack(const float* matrix, int64_t rows, int64_t cols, bool transposed, int64_t, void* packed) {
     float* out = static_cast<float*>(packed);
     const int64_t n_rows = transposed ? cols : rows, n_cols = transposed ? rows : cols;
     const Panels panels(n_rows);

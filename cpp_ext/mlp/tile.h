@@ -16,9 +16,9 @@ struct Tile {
   struct alignas(64) Lanes {
     float step_size[CHAINS], half_kick[CHAINS], full_kick[CHAINS];  // eps, -eps beta / 2, -eps beta
     float time[CHAINS], impulse[CHAINS];                            // of the next drift, of the kick before it
-    float xx[CHAINS], xp[CHAINS], xg[CHAINS], pp[CHAINS], pg[CHAINS], gg[CHAINS];  // products such as x . g
+    float xx[CHAINS], xp[CHAINS], xg[CHAINS], pp[CHAINS];           // products such as x . g
     float moves[CHAINS];
-    double energy[CHAINS], beta[CHAINS];
+    double energy[CHAINS], beta[CHAINS], kinetic[CHAINS];
     int32_t n_leapfrog[CHAINS];
   };
 
@@ -66,33 +66,90 @@ struct Tile {
     V::store(out + W, b);
   }
 
-  // impulse (g . x) / n0: what the projection of the kick on the tangent space takes off along x
+  // A kick p += impulse (g - x (x.g)/n0) comes in two halves, because x.g is known only at the end of the gradient:
+  // `push` wherever the gradient of some sites is at hand, then `straighten`, which the great circle does on its way.
+  struct Push {
+    F impulse[2], xg[2], pp[2];
+  };
+
+  Push push_start() const {
+    Push push;
+    for (int64_t h = 0; h < 2; ++h) {
+      push.impulse[h] = V::load(lanes->impulse + h * W);
+      push.xg[h] = V::load(lanes->xg + h * W);
+      push.pp[h] = V::load(lanes->pp + h * W);
+    }
+    return push;
+  }
+
+  // p += impulse g at the numbers x, p of one site and half of the chains; x.g and p.p are summed.
+  static MLP_GIBBS_INLINE void push_site(Push& push, int64_t h, F g, const float* x, float* p) {
+    const F pushed = V::fma(push.impulse[h], g, V::load(p));
+    V::store(p, pushed);
+    push.xg[h] = V::fma(V::load(x), g, push.xg[h]);
+    push.pp[h] = V::fma(pushed, pushed, push.pp[h]);
+  }
+
+  void push_end(const Push& push) const {
+    for (int64_t h = 0; h < 2; ++h) {
+      V::store(lanes->xg + h * W, push.xg[h]);
+      V::store(lanes->pp + h * W, push.pp[h]);
+    }
+  }
+
+  void forget_products() const {
+    for (int64_t c = 0; c < CHAINS; ++c) lanes->xg[c] = lanes->pp[c] = 0.0f;
+  }
+
+  // The push by the gradient in g.
+  void push() const {
+    forget_products();
+    Push push = push_start();
+    for (int64_t i = 0; i < sites * CHAINS; i += CHAINS) {
+      for (int64_t h = 0; h < 2; ++h) push_site(push, h, V::load(g + i + h * W), x + i + h * W, p + i + h * W);
+    }
+    push_end(push);
+  }
+
+  // impulse (x.g)/n0: what the projection on the tangent space takes off along x
   F normal_impulse(int64_t lane) const {
     const F along = V::mul(V::load(lanes->xg + lane), V::set(1.0f / static_cast<float>(n0)));
     return V::mul(V::load(lanes->impulse + lane), along);
   }
 
-  // p += impulse (g - x (x . g)/n0)
-  void kick() const {
+  // p -= impulse x (x.g)/n0
+  void straighten() const {
     for (int64_t lane = 0; lane < CHAINS; lane += W) {
-      const F impulse = V::load(lanes->impulse + lane), normal = normal_impulse(lane);
+      const F normal = normal_impulse(lane);
       for (int64_t i = lane; i < sites * CHAINS; i += CHAINS) {
-        V::store(p + i, V::fnma(normal, V::load(x + i), V::fma(impulse, V::load(g + i), V::load(p + i))));
+        V::store(p + i, V::fnma(normal, V::load(x + i), V::load(p + i)));
       }
     }
   }
 
+  // |p|^2 / 2 in float64
+  void kinetic_energy(double* out) const {
+    typename V::DoubleSum sum[2];
+    for (int64_t i = 0; i < sites * CHAINS; i += CHAINS) {
+      for (int64_t h = 0; h < 2; ++h) {
+        const F a = V::load(p + i + h * W);
+        sum[h].add(a, a);
+      }
+    }
+    for (int64_t h = 0; h < 2; ++h) sum[h].store(out + h * W);
+    for (int64_t c = 0; c < CHAINS; ++c) out[c] *= 0.5;
+  }
+
   struct Rotation {
-    F impulse, normal, cosine, sine_over_frequency, sine_times_frequency;
+    F normal, cosine, sine_over_frequency, sine_times_frequency;
   };
 
-  // The kick and the great circle after it, from the products that are known before the kick:
-  //   |p + impulse g_T|^2 = p.p + impulse (2 p.g + impulse (g.g - (x.g)^2/n0)),   g_T = g - x (x.g)/n0,   p.x = 0.
+  // The great circle after a push, whose second half is still to come: that takes impulse^2 (x.g)^2/n0 off p.p, because
+  // p.x = 0 before the push.
   Rotation rotation(int64_t lane) const {
-    const F impulse = V::load(lanes->impulse + lane), normal = normal_impulse(lane);
-    const F pg = V::load(lanes->pg + lane), xg = V::load(lanes->xg + lane);
-    const F linear = V::fma(impulse, V::load(lanes->gg + lane), V::fnma(normal, xg, V::add(pg, pg)));
-    const F square = V::max(V::set(0.0f), V::fma(impulse, linear, V::load(lanes->pp + lane)));
+    const F normal = normal_impulse(lane);
+    const F off = V::mul(normal, V::mul(V::load(lanes->impulse + lane), V::load(lanes->xg + lane)));
+    const F square = V::max(V::set(0.0f), V::sub(V::load(lanes->pp + lane), off));
     const F radius = V::set(static_cast<float>(__builtin_sqrt(static_cast<double>(n0))));
     const F frequency = V::div(V::sqrt(square), radius);
     const F time = V::load(lanes->time + lane);
@@ -100,17 +157,15 @@ struct Tile {
     sin_cos<V>(V::mul(frequency, time), sine, cosine);
     // t for a walker at rest
     const F over = V::select_greater(V::set(1e-30f), frequency, time, V::div(sine, frequency));
-    return {impulse, normal, cosine, over, V::mul(frequency, sine)};
+    return {normal, cosine, over, V::mul(frequency, sine)};
   }
 
-  // x(t) = x cos(w t) + (p/w) sin(w t),  p(t) = p cos(w t) - w x sin(w t),  w = |p| / sqrt(n0), after the kick.
-  // Nothing moves for impulse = 0 and t = 0. take(site, x at site, x at site + 1) sees the new positions; then p.p.
+  // x(t) = x cos(w t) + (p/w) sin(w t),  p(t) = p cos(w t) - w x sin(w t),  w = |p| / sqrt(n0), after straightening.
+  // Nothing moves for impulse = 0 and t = 0. take(site, x at site, x at site + 1) sees the new positions.
   template <class Take>
-  void kick_and_flow(Take take) const {
+  void flow(Take take) const {
     const Rotation rotations[2] = {rotation(0), rotation(W)};
     float *const to_x = x, *const to_p = p;  // copies: the stores below may alias the members as far as the compiler knows
-    const float* const from_g = g;
-    F pp[2] = {V::set(0.0f), V::set(0.0f)};
     const int64_t n_sites = sites;
     for (int64_t site = 0; site < n_sites; site += 2) {
       F moved[2][2];
@@ -119,18 +174,14 @@ struct Tile {
           const Rotation& by = rotations[h];
           const int64_t i = (site + r) * CHAINS + h * W;
           const F old = V::load(to_x + i);
-          const F kicked = V::fnma(by.normal, old, V::fma(by.impulse, V::load(from_g + i), V::load(to_p + i)));
+          const F kicked = V::fnma(by.normal, old, V::load(to_p + i));
           moved[r][h] = V::fma(kicked, by.sine_over_frequency, V::mul(old, by.cosine));
-          const F turned = V::fnma(by.sine_times_frequency, old, V::mul(kicked, by.cosine));
           V::store(to_x + i, moved[r][h]);
-          V::store(to_p + i, turned);
-          pp[h] = V::fma(turned, turned, pp[h]);
+          V::store(to_p + i, V::fnma(by.sine_times_frequency, old, V::mul(kicked, by.cosine)));
         }
       }
       take(site, moved[0], moved[1]);
     }
-    V::store(lanes->pp, pp[0]);
-    V::store(lanes->pp + W, pp[1]);
   }
 
   // Rounding errors taken off where lanes->moves is 1, nothing where it is 0: |x| = sqrt(n0), then p tangent at x.
@@ -150,7 +201,6 @@ struct Tile {
         V::store(p + i, V::fnma(along, V::load(x + i), V::load(p + i)));
       }
     }
-    dot(p, p, lanes->pp);
   }
 };
 

@@ -52,9 +52,10 @@ struct Trajectory {
     }
     if (chains.x_out != nullptr) {
       move();
+      report_kinetic_change();
     } else {
-      for (int64_t t = 0; t < n_tiles; ++t) force.take_positions(t);
-      evaluate(true, chains.grad_out != nullptr);
+      for (int64_t t = 0; t < n_tiles; ++t) stand_still(t);
+      evaluate(chains.grad_out != nullptr);
     }
     for (int64_t t = 0; t < n_tiles; ++t) {
       if (chains.x_out != nullptr) {
@@ -66,19 +67,19 @@ struct Trajectory {
     }
   }
 
-  // At the positions in `force`'s operand.
-  void evaluate(bool with_energy, bool with_gradient) {
+  // The gradient, at the positions in the operand of `force`.
+  void gradient() { force.template backward<false>(force.template forward<false, true>()); }
+
+  // Energy and gradient, the gradient kept; or the energy alone.
+  void evaluate(bool with_gradient) {
     if constexpr (IS_SAME) {
-      if (with_energy && !with_gradient) {
-        force.template forward<true, false>();
-      } else if (with_energy) {
-        force.backward(force.template forward<true, true>());
+      if (with_gradient) {
+        force.template backward<true>(force.template forward<true, true>());
       } else {
-        force.backward(force.template forward<false, true>());
+        force.template forward<true, false>();
       }
     } else {
-      if (with_gradient) force.backward(force.template forward<false, true>());
-      if (!with_energy) return;
+      if (with_gradient) force.template backward<true>(force.template forward<false, true>());
       for (int64_t t = 0; t < n_tiles; ++t) energy.take_positions(t);
       energy.template forward<true, false>();
     }
@@ -90,19 +91,34 @@ struct Trajectory {
       const int32_t n = start(tiles[t]);
       n_steps = n > n_steps ? n : n_steps;
     }
-    if (n_steps == 0) {
-      for (int64_t t = 0; t < n_tiles; ++t) force.take_positions(t);
-      return evaluate(true, true);
-    }
     for (int32_t i = 0; i < n_steps; ++i) {
-      for (int64_t t = 0; t < n_tiles; ++t) drift(t, i);
-      evaluate(i == n_steps - 1, true);
-      for (int64_t t = 0; t < n_tiles; ++t) choose_kick(tiles[t], i);
+      for (int64_t t = 0; t < n_tiles; ++t) {
+        drift(t, i);
+        choose_kick(tiles[t], i);
+      }
+      if (i < n_steps - 1) gradient();
     }
-    for (int64_t t = 0; t < n_tiles; ++t) tiles[t].kick();
+    for (int64_t t = 0; n_steps == 0 && t < n_tiles; ++t) stand_still(t);
+    evaluate(true);
+    for (int64_t t = 0; t < n_tiles; ++t) tiles[t].straighten();
   }
 
-  // Reads the numbers of a tile and chooses the first half kick; returns its largest number of steps.
+  void stand_still(int64_t t) const {
+    force.take_positions(t);
+    for (int64_t c = 0; c < CHAINS; ++c) tiles[t].lanes->impulse[c] = 0.0f;
+  }
+
+  void report_kinetic_change() const {
+    alignas(64) double end[CHAINS];
+    for (int64_t t = 0; t < n_tiles; ++t) {
+      tiles[t].kinetic_energy(end);
+      for (int64_t c = 0; c < tiles[t].n_chains; ++c) {
+        chains.kinetic_change_out[tiles[t].first + c] = end[c] - tiles[t].lanes->kinetic[c];
+      }
+    }
+  }
+
+  // Reads the numbers of a tile and pushes by the first half kick; returns its largest number of steps.
   int32_t start(const Chains& tile) {
     tile.read(chains.p, tile.p);
     tile.read(chains.grad, tile.g);
@@ -118,14 +134,12 @@ struct Trajectory {
       lanes.impulse[c] = lanes.n_leapfrog[c] > 0 ? lanes.half_kick[c] : 0.0f;
       n_steps = lanes.n_leapfrog[c] > n_steps ? lanes.n_leapfrog[c] : n_steps;
     }
-    tile.dot(tile.x, tile.g, lanes.xg);
-    tile.dot(tile.p, tile.g, lanes.pg);
-    tile.dot(tile.g, tile.g, lanes.gg);
-    tile.dot(tile.p, tile.p, lanes.pp);
+    tile.kinetic_energy(lanes.kinetic);
+    tile.push();
     return n_steps;
   }
 
-  // The kick that is due, then step i of the great circle.
+  // The rest of the kick, then step i of the great circle.
   void drift(int64_t t, int32_t i) {
     const Chains& tile = tiles[t];
     auto& lanes = *tile.lanes;
@@ -139,8 +153,8 @@ struct Trajectory {
       is_fresh |= is_last && lanes.beta[c] == 0.0;
     }
     const auto operand = force.input_of(t);
-    tile.kick_and_flow([=](int64_t site, const F(&even)[2], const F(&odd)[2])
-                           __attribute__((always_inline)) { operand.take(site, even, odd); });
+    tile.flow([=](int64_t site, const F(&even)[2], const F(&odd)[2])
+                  __attribute__((always_inline)) { operand.take(site, even, odd); });
     if (is_due) tile.reproject();
     if (is_fresh && chains.fresh != nullptr) {
       for (int64_t c = 0; c < CHAINS; ++c) {

@@ -71,13 +71,27 @@ struct Avx2 {
     for (int i = 0; i < 8; ++i) r[i] = t[i];
   }
 
-  static MLP_GIBBS_INLINE void add_products(double* sum, F a, double b) {
-    const __m256d v = _mm256_set1_pd(b);
-    const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(a));
-    const __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
-    _mm256_store_pd(sum, _mm256_fmadd_pd(low, v, _mm256_load_pd(sum)));
-    _mm256_store_pd(sum + 4, _mm256_fmadd_pd(high, v, _mm256_load_pd(sum + 4)));
-  }
+  // Sums of products in float64.
+  struct DoubleSum {
+    __m256d low, high;
+    MLP_GIBBS_INLINE DoubleSum() : low(_mm256_setzero_pd()), high(_mm256_setzero_pd()) {}
+    static MLP_GIBBS_INLINE __m256d lower(F a) { return _mm256_cvtps_pd(_mm256_castps256_ps128(a)); }
+    static MLP_GIBBS_INLINE __m256d upper(F a) {
+      return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
+    }
+    MLP_GIBBS_INLINE void load(const double* p) {
+      low = _mm256_load_pd(p);
+      high = _mm256_load_pd(p + 4);
+    }
+    MLP_GIBBS_INLINE void store(double* p) const {
+      _mm256_store_pd(p, low);
+      _mm256_store_pd(p + 4, high);
+    }
+    MLP_GIBBS_INLINE void add(F a, F b) {
+      low = _mm256_fmadd_pd(lower(a), lower(b), low);
+      high = _mm256_fmadd_pd(upper(a), upper(b), high);
+    }
+  };
 };
 
 }  // namespace

@@ -76,14 +76,27 @@ struct Avx512 {
     for (int i = 0; i < 16; ++i) r[i] = t[i];
   }
 
-  // sum[i] += double(a_i) * b
-  static MLP_GIBBS_INLINE void add_products(double* sum, F a, double b) {
-    const __m512d v = _mm512_set1_pd(b);
-    const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(a));
-    const __m512d high = _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a), 1)));
-    _mm512_store_pd(sum, _mm512_fmadd_pd(low, v, _mm512_load_pd(sum)));
-    _mm512_store_pd(sum + 8, _mm512_fmadd_pd(high, v, _mm512_load_pd(sum + 8)));
-  }
+  // Sums of products in float64.
+  struct DoubleSum {
+    __m512d low, high;
+    MLP_GIBBS_INLINE DoubleSum() : low(_mm512_setzero_pd()), high(_mm512_setzero_pd()) {}
+    static MLP_GIBBS_INLINE __m512d lower(F a) { return _mm512_cvtps_pd(_mm512_castps512_ps256(a)); }
+    static MLP_GIBBS_INLINE __m512d upper(F a) {
+      return _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a), 1)));
+    }
+    MLP_GIBBS_INLINE void load(const double* p) {
+      low = _mm512_load_pd(p);
+      high = _mm512_load_pd(p + 8);
+    }
+    MLP_GIBBS_INLINE void store(double* p) const {
+      _mm512_store_pd(p, low);
+      _mm512_store_pd(p + 8, high);
+    }
+    MLP_GIBBS_INLINE void add(F a, F b) {
+      low = _mm512_fmadd_pd(lower(a), lower(b), low);
+      high = _mm512_fmadd_pd(upper(a), upper(b), high);
+    }
+  };
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "../mlp/kernels.h"
 #include "checks.h"
+#include "pages.h"
 
 namespace mlp_gibbs {
 namespace {
@@ -26,19 +27,21 @@ const MlpKernels& kernels_named(c10::string_view name) {
                     name, "'");
 }
 
-at::Tensor pack_mlp(const at::Tensor& weight, bool transposed, c10::string_view engine) {
+at::Tensor pack_mlp(const at::Tensor& weight, bool transposed, int64_t parts, c10::string_view engine) {
   const MlpKernels& kernels = kernels_named(engine);
+  TORCH_CHECK_VALUE(parts >= 1 && parts <= 3, "parts must be 1, 2 or 3, found ", parts);
   check_dtype(weight, "weight", at::kFloat);
   TORCH_CHECK_VALUE(weight.dim() == 3 && weight.size(1) > 0 && weight.size(2) > 0,
                     "weight must have shape (D, N_l, N_(l-1)) without empty layers, found ", weight.sizes());
   const at::Tensor w = weight.contiguous();
   const int64_t rows = w.size(1), cols = w.size(2);
-  const size_t bytes = transposed ? kernels.packed_bytes(cols, rows) : kernels.packed_bytes(rows, cols);
+  const size_t bytes = transposed ? kernels.packed_bytes(cols, rows, parts) : kernels.packed_bytes(rows, cols, parts);
   at::Tensor packed = at::empty({w.size(0), static_cast<int64_t>(bytes)}, w.options().dtype(at::kByte));
   const float* from = w.const_data_ptr<float>();
   uint8_t* to = packed.mutable_data_ptr<uint8_t>();
+  ask_for_large_pages(to, packed.nbytes());
   at::parallel_for(0, w.size(0), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t d = begin; d < end; ++d) kernels.pack(from + d * rows * cols, rows, cols, transposed, to + d * bytes);
+    for (int64_t d = begin; d < end; ++d) kernels.pack(from + d * rows * cols, rows, cols, transposed, parts, to + d * bytes);
   });
   return packed;
 }
@@ -62,6 +65,15 @@ Act act_of(c10::string_view name, c10::ArrayRef<double> parameters) {
   TORCH_CHECK_VALUE(false, "activation must be piecewise, tanh, sin or erf, found '", name, "'");
 }
 
+// Parts of a float32 in the products of the force, on a unit that multiplies bfloat16.
+int parts_of(c10::string_view forces) {
+  constexpr std::pair<const char*, int> known[] = {{"float32", 3}, {"bfloat16_3x", 2}, {"bfloat16", 1}};
+  for (const auto& [label, parts] : known) {
+    if (forces == label) return parts;
+  }
+  TORCH_CHECK_VALUE(false, "forces must be float32, bfloat16_3x or bfloat16, found '", forces, "'");
+}
+
 const void* checked_packed(const at::Tensor& t, const char* name, size_t layer, int64_t d, size_t bytes,
                            const MlpKernels& kernels) {
   check_dtype(t, name, at::kByte);
@@ -72,18 +84,17 @@ const void* checked_packed(const at::Tensor& t, const char* name, size_t layer, 
 }
 
 Networks checked_networks(const MlpKernels& kernels, at::IntArrayRef widths, at::TensorList forward, at::TensorList backward,
-                          const OptionalTensors& biases, const at::Tensor& readout, c10::string_view activation,
-                          c10::ArrayRef<double> parameters, at::ScalarType force_dtype) {
+                          at::TensorList for_energy, const OptionalTensors& biases, const at::Tensor& readout, c10::string_view activation,
+                          c10::ArrayRef<double> parameters, c10::string_view forces) {
   Networks n;
   const size_t depth = forward.size();
   TORCH_CHECK_VALUE(depth >= 1 && depth <= MAX_DEPTH, "forward must have 1 to ", MAX_DEPTH, " layers, found ", depth);
   TORCH_CHECK_VALUE(widths.size() == depth + 1, "widths must have ", depth + 1, " numbers, found ", widths.size());
   TORCH_CHECK_VALUE(backward.size() == depth, "backward must have ", depth, " layers, found ", backward.size());
+  TORCH_CHECK_VALUE(for_energy.size() == depth, "for_energy must have ", depth, " layers, found ", for_energy.size());
   TORCH_CHECK_VALUE(biases.size() == depth, "biases must have ", depth, " entries, found ", biases.size());
   TORCH_CHECK_VALUE(std::all_of(widths.begin(), widths.end(), [](int64_t w) { return w >= 1 && w < (1 << 24); }),
                     "widths must be in [1, 2^24), found ", widths);
-  TORCH_CHECK_VALUE(force_dtype == at::kFloat || force_dtype == at::kBFloat16, "force_dtype must be Float or BFloat16, found ",
-                    force_dtype);
   check_dtype(readout, "readout", at::kFloat);
   TORCH_CHECK_VALUE(readout.dim() == 2 && readout.size(1) == widths[depth], "readout must have shape (D, ", widths[depth],
                     "), found ", readout.sizes());
@@ -91,12 +102,14 @@ Networks checked_networks(const MlpKernels& kernels, at::IntArrayRef widths, at:
   n.plain.depth = static_cast<int>(depth);
   n.plain.activation = act_of(activation, parameters);
   for (size_t i = 0; i < parameters.size(); ++i) n.plain.parameters[i] = static_cast<float>(parameters[i]);
-  n.plain.bfloat16_forces = force_dtype == at::kBFloat16;
+  n.plain.force_parts = parts_of(forces);
   std::copy(widths.begin(), widths.end(), n.plain.widths);
   for (size_t l = 0; l < depth; ++l) {
     const int64_t rows = widths[l + 1], cols = widths[l];
-    n.plain.forward[l] = checked_packed(forward[l], "forward", l, d, kernels.packed_bytes(rows, cols), kernels);
-    n.plain.backward[l] = checked_packed(backward[l], "backward", l, d, kernels.packed_bytes(cols, rows), kernels);
+    const int parts = n.plain.force_parts;
+    n.plain.forward[l] = checked_packed(forward[l], "forward", l, d, kernels.packed_bytes(rows, cols, parts), kernels);
+    n.plain.backward[l] = checked_packed(backward[l], "backward", l, d, kernels.packed_bytes(cols, rows, parts), kernels);
+    n.plain.for_energy[l] = checked_packed(for_energy[l], "for_energy", l, d, kernels.packed_bytes(rows, cols, 3), kernels);
     const std::optional<at::Tensor> bias = biases.get(l);
     if (!bias.has_value()) continue;
     check_dtype(*bias, "biases", at::kFloat);
@@ -118,9 +131,11 @@ void* scratch(size_t bytes) {
   thread_local std::unique_ptr<void, Free> memory;
   thread_local size_t size = 0;
   if (size < bytes) {
-    size = (bytes + 4095) / 4096 * 4096;
-    memory.reset(std::aligned_alloc(4096, size));
+    constexpr size_t LARGE_PAGE = 1 << 21;
+    size = (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    memory.reset(std::aligned_alloc(LARGE_PAGE, size));
     TORCH_CHECK(memory != nullptr, "no memory for ", size, " bytes of scratch");
+    ask_for_large_pages(memory.get(), size);
   }
   return memory.get();
 }
@@ -132,7 +147,7 @@ constexpr int64_t MAX_TILES_PER_JOB = 4;
 int64_t tiles_per_job(const MlpKernels& kernels, const MlpWeights& weights, int64_t n_networks, int64_t n_chains) {
   int64_t bytes = 0;
   for (int l = 0; l < weights.depth; ++l) {
-    bytes += static_cast<int64_t>(2 * kernels.packed_bytes(weights.widths[l + 1], weights.widths[l]));
+    bytes += static_cast<int64_t>(2 * kernels.packed_bytes(weights.widths[l + 1], weights.widths[l], weights.force_parts));
   }
   const int64_t tiles = (n_chains + kernels.chains_per_tile - 1) / kernels.chains_per_tile;
   int64_t n = 1;
@@ -167,12 +182,12 @@ at::Tensor checked_positions(const at::Tensor& x, const Networks& networks) {
 
 std::tuple<at::Tensor, at::Tensor> energy_and_grad_mlp(const at::Tensor& x, bool with_grad, at::IntArrayRef widths,
                                                        at::TensorList forward, at::TensorList backward,
-                                                       const OptionalTensors& biases, const at::Tensor& readout,
+                                                       at::TensorList for_energy, const OptionalTensors& biases, const at::Tensor& readout,
                                                        c10::string_view activation, c10::ArrayRef<double> parameters,
-                                                       at::ScalarType force_dtype, c10::string_view engine) {
+                                                       c10::string_view forces, c10::string_view engine) {
   const MlpKernels& kernels = kernels_named(engine);
   const Networks networks =
-      checked_networks(kernels, widths, forward, backward, biases, readout, activation, parameters, force_dtype);
+      checked_networks(kernels, widths, forward, backward, for_energy, biases, readout, activation, parameters, forces);
   const at::Tensor at_x = checked_positions(x, networks);
   at::Tensor energy = at::empty({x.size(0), x.size(1)}, x.options().dtype(at::kDouble));
   at::Tensor grad = at::empty({with_grad ? x.size(0) : 0, x.size(1), x.size(2)}, x.options());
@@ -185,15 +200,15 @@ std::tuple<at::Tensor, at::Tensor> energy_and_grad_mlp(const at::Tensor& x, bool
   return {energy, grad};
 }
 
-std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> leapfrog_mlp(
+std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> leapfrog_mlp(
     const at::Tensor& x, const at::Tensor& p, const at::Tensor& grad, const std::optional<at::Tensor>& fresh,
     const at::Tensor& beta, const at::Tensor& step_size, const at::Tensor& n_leapfrog, int64_t reproject_every,
-    at::IntArrayRef widths, at::TensorList forward, at::TensorList backward, const OptionalTensors& biases,
-    const at::Tensor& readout, c10::string_view activation, c10::ArrayRef<double> parameters, at::ScalarType force_dtype,
+    at::IntArrayRef widths, at::TensorList forward, at::TensorList backward, at::TensorList for_energy,
+    const OptionalTensors& biases, const at::Tensor& readout, c10::string_view activation, c10::ArrayRef<double> parameters, c10::string_view forces,
     c10::string_view engine) {
   const MlpKernels& kernels = kernels_named(engine);
   const Networks networks =
-      checked_networks(kernels, widths, forward, backward, biases, readout, activation, parameters, force_dtype);
+      checked_networks(kernels, widths, forward, backward, for_energy, biases, readout, activation, parameters, forces);
   const at::Tensor from_x = checked_positions(x, networks);
   const int64_t d = x.size(0), c = x.size(1), n0 = x.size(2);
   check_dtype(p, "p", at::kFloat);
@@ -221,7 +236,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> leapfrog_mlp(
                       " at position ", i);
   }
   at::Tensor x_out = at::empty({d, c, n0}, x.options()), p_out = at::empty_like(x_out), grad_out = at::empty_like(x_out);
-  at::Tensor energy = at::empty({d, c}, x.options().dtype(at::kDouble));
+  at::Tensor energy = at::empty({d, c}, x.options().dtype(at::kDouble)), kinetic_change = at::empty_like(energy);
   const MlpChains chains{c,
                          from_x.const_data_ptr<float>(),
                          from_p.const_data_ptr<float>(),
@@ -234,9 +249,10 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> leapfrog_mlp(
                          x_out.mutable_data_ptr<float>(),
                          p_out.mutable_data_ptr<float>(),
                          grad_out.mutable_data_ptr<float>(),
-                         energy.mutable_data_ptr<double>()};
+                         energy.mutable_data_ptr<double>(),
+                         kinetic_change.mutable_data_ptr<double>()};
   run(kernels, networks, chains);
-  return {x_out, p_out, grad_out, energy};
+  return {x_out, p_out, grad_out, energy, kinetic_change};
 }
 
 double fma_loop(int64_t iterations, c10::string_view engine) {

@@ -16,13 +16,17 @@ TORCH_LIBRARY(mlp_gibbs, m) {
   m.def(
       "overlap_accumulate_(Tensor overlap, float lower, float upper, Tensor(a!) histogram, Tensor(b!) moment_sum) -> ()");
 #define MLP_GIBBS_NETWORKS                                                                                             \
-  "int[] widths, Tensor[] forward, Tensor[] backward, Tensor?[] biases, Tensor readout, str activation, "             \
-  "float[] parameters, ScalarType force_dtype, str engine"
+  "int[] widths, Tensor[] forward, Tensor[] backward, Tensor[] for_energy, Tensor?[] biases, Tensor readout, "        \
+  "str activation, float[] parameters, str forces, str engine"
+  m.def("kinetic_energy(Tensor p) -> Tensor");
+  m.def("project_tangent(Tensor x, Tensor v) -> Tensor");
+  m.def("keep_rows_(Tensor(a!) proposal, Tensor present, Tensor is_taken) -> ()");
   m.def("fma_loop(int iterations, str engine) -> float");
-  m.def("pack_mlp(Tensor weight, bool transposed, str engine) -> Tensor");
+  m.def("pack_mlp(Tensor weight, bool transposed, int parts, str engine) -> Tensor");
   m.def("energy_and_grad_mlp(Tensor x, bool with_grad, " MLP_GIBBS_NETWORKS ") -> (Tensor energy, Tensor grad)");
   m.def("leapfrog_mlp(Tensor x, Tensor p, Tensor grad, Tensor? fresh, Tensor beta, Tensor step_size, Tensor n_leapfrog, "
-        "int reproject_every, " MLP_GIBBS_NETWORKS ") -> (Tensor x, Tensor p, Tensor grad, Tensor energy)");
+        "int reproject_every, " MLP_GIBBS_NETWORKS
+        ") -> (Tensor x, Tensor p, Tensor grad, Tensor energy, Tensor kinetic_change)");
 }
 
 namespace {
@@ -50,6 +54,9 @@ PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_C", "Operators of torch.ops.mlp_g
 
 }  // namespace
 
+// Raised with every change of a schema; mcmc/native.py compares it, so that an old build is told from a broken one.
+constexpr int INTERFACE = 2;
+
 PyMODINIT_FUNC PyInit__C() {
   PyObject* module = PyModule_Create(&MODULE);
   if (module == nullptr) return nullptr;
@@ -58,7 +65,8 @@ PyMODINIT_FUNC PyInit__C() {
 #else
   const int has_cuda = 0;
 #endif
-  if (PyModule_AddIntConstant(module, "has_cuda", has_cuda) < 0) {
+  if (PyModule_AddIntConstant(module, "has_cuda", has_cuda) < 0 ||
+      PyModule_AddIntConstant(module, "interface", INTERFACE) < 0) {
     Py_DECREF(module);
     return nullptr;
   }

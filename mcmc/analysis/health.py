@@ -7,6 +7,7 @@ import numpy as np
 
 from mcmc.analysis.estimate import Estimate, network_average
 from mcmc.analysis.measured import identity_a, network_means
+from mcmc.analysis.trajectories import trajectory_report
 from mcmc.config import parse_config
 from mcmc.errors import InsufficientDataError
 from mcmc.io.checkpoint import load_checkpoint
@@ -45,6 +46,7 @@ def run_health(path: Path) -> dict[str, Any]:
         "round_trips_worst": None,
         "equilibrated": "unknown",
         "reasons": ["no results file is complete yet"],
+        "trajectories": None,
     }
     try:
         data = read_run(path)
@@ -52,7 +54,13 @@ def run_health(path: Path) -> dict[str, Any]:
         return health
     health |= _rates(data)
     verdict, reasons = equilibration(data)
-    return {**health, "n_segments": data.n_segments, "equilibrated": verdict, "reasons": reasons}
+    return {
+        **health,
+        "n_segments": data.n_segments,
+        "equilibrated": verdict,
+        "reasons": reasons,
+        "trajectories": trajectory_report(data),
+    }
 
 
 def equilibration(data: RunData) -> tuple[str, list[str]]:

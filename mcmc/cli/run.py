@@ -41,7 +41,10 @@ def run(
 
     outcome = drive(settings, directory, is_quiet=as_json)
     if as_json:
-        print_json({**vars(outcome), "exit_code": outcome.exit_code})
+        from mcmc.analysis.health import run_health
+
+        report = run_health(directory)["trajectories"]
+        print_json({**vars(outcome), "exit_code": outcome.exit_code, "trajectories": report})
     elif outcome.is_complete:
         typer.echo(
             f"complete: {outcome.directory} ({outcome.seconds:.1f} s). Next: mlp-gibbs compare {outcome.directory}"

@@ -36,6 +36,11 @@ def _text(health: dict[str, Any]) -> str:
             f"{health['barrier']:.2f}; round trips per walker {health['round_trips_mean']:.1f}, fewest in a network "
             f"{health['round_trips_worst']}"
         )
+    trajectories = health["trajectories"]
+    if trajectories is not None:
+        sd = trajectories["energy_error_sd"]
+        lines.append(f"forces {trajectories['forces']}; sd of dH {min(sd):.2g} to {max(sd):.2g} over temperatures")
+        lines += trajectories["reasons"]
     lines += health["reasons"]
     lines.append(f"equilibrated so far: {health['equilibrated']}")
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """All results of a run directory as one set of arrays; works while the run goes on and after it was killed."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from mcmc.config import RunConfig, parse_config
 from mcmc.errors import InsufficientDataError, SegmentError
 from mcmc.io.directory import RUN_FILE, RunDirectory
-from mcmc.io.schema import TIME_SERIES, Key
+from mcmc.io.schema import CHECKS, TIME_SERIES, Key
 from mcmc.io.segment import read_segment
 
 # sums over draws or steps: several segments add up
@@ -37,6 +38,7 @@ class RunData:
         facts:      `run.json`: versions, machine, device.
         arrays:     by path of `io.schema`: time series joined along draws, sums added, rates averaged.
         n_segments, n_sweeps: how much is there, of config.n_segments and config.run.n_sweeps.
+        forces:     of the last segment: precision used, and the fallback that led to it if there was one.
     """
 
     config: RunConfig
@@ -44,6 +46,7 @@ class RunData:
     arrays: dict[str, np.ndarray]
     n_segments: int
     n_sweeps: int
+    forces: dict[str, Any] = field(default_factory=dict)
 
     @property
     def beta(self) -> np.ndarray:
@@ -88,7 +91,7 @@ def read_run(path: FilePath) -> RunData:
     directory = RunDirectory(path)
     facts = directory.read_json(RUN_FILE)
     config = parse_config(facts["config"], source=str(directory.path / RUN_FILE))
-    parts, n_sweeps = [], 0
+    parts, n_sweeps, forces = [], 0, "{}"
     for index, file in enumerate(directory.segment_paths()):
         arrays, _, attributes = read_segment(file)
         if attributes["index"] != index:
@@ -99,18 +102,19 @@ def read_run(path: FilePath) -> RunData:
         if attributes["physics_hash"] != facts["physics_hash"]:
             raise SegmentError(f"{file} is of another configuration than {RUN_FILE}: move it out of {directory.path}.")
         parts.append(arrays)
+        forces = attributes.get("forces", forces)
         n_sweeps += int(attributes["n_sweeps"])
     if not any(Key.ENERGY in part for part in parts):
         raise InsufficientDataError(
             f"{directory.path} has no complete results file yet: the run is in burn-in or in its first segment. "
             "See `mlp-gibbs status`, and run the same command again if it was stopped."
         )
-    return RunData(config, facts, _join(parts), len(parts), n_sweeps)
+    return RunData(config, facts, _join(parts), len(parts), n_sweeps, json.loads(forces))
 
 
 def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     joined = {name: parts[0][name] for name in _CONSTANTS if name in parts[0]}
-    for name in TIME_SERIES:
+    for name in (*TIME_SERIES, *CHECKS):
         found = [part[name] for part in parts if name in part]
         if found:
             joined[name] = np.concatenate(found)

@@ -42,6 +42,10 @@ class Key:
     SWAP_COUNT = "sample_stats/swap_count"
     SWAP_ATTEMPTS = "sample_stats/swap_attempts"
     ROUND_TRIPS = "sample_stats/round_trips"
+    REVERSAL = "trajectory_checks/reversal"
+    CHECKED_ENERGY_ERROR = "trajectory_checks/energy_error"
+    IS_REPEATABLE = "trajectory_checks/is_repeatable"
+    CHECKED_NETWORK = "trajectory_checks/checked_network"
 
 
 SCALES: dict[str, str] = {
@@ -56,6 +60,7 @@ SCALES: dict[str, str] = {
     "bin": "0: below the first edge; last: above the last edge; others between edges",
     "edge": "bin edges",
     "moment": "power 1 to 4",
+    "check": "production sweep after which trajectories were checked",
 }
 
 DATASETS: dict[str, Dataset] = {
@@ -89,6 +94,18 @@ DATASETS: dict[str, Dataset] = {
     Key.ROUND_TRIPS: Dataset(
         ("network", "slot", "replica"), "trips of a walker from the hottest end to the coldest and back", "int64"
     ),
+    Key.REVERSAL: Dataset(
+        ("check", "temperature"),
+        "distance of x' from x over sqrt(N_0), x' where a trajectory from x and its way back end",
+    ),
+    Key.CHECKED_ENERGY_ERROR: Dataset(
+        ("check", "temperature"), "difference of H from float64 over abs H + norm x norm dH/dx, in units of 2^-24"
+    ),
+    Key.IS_REPEATABLE: Dataset(
+        ("check", "temperature"), "1 if force and energy computed again are the same bits", "int8"
+    ),
+    Key.CHECKED_NETWORK: Dataset(("check",), "network whose trajectories were checked", "int64"),
 }
 
+CHECKS = (Key.REVERSAL, Key.CHECKED_ENERGY_ERROR, Key.IS_REPEATABLE, Key.CHECKED_NETWORK)
 TIME_SERIES = (Key.ENERGY, Key.OVERLAP, Key.SELF_OVERLAP)

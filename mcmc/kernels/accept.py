@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from mcmc import native
 from mcmc.kernels.base import ChainState, StepInfo
 
 
@@ -22,10 +23,17 @@ def metropolis(u: Tensor, energy_error: Tensor) -> StepInfo:
 
 
 def select(is_accepted: Tensor, proposal: ChainState, present: ChainState) -> ChainState:
-    """The proposal where accepted, the present state elsewhere, for every field that both have."""
-    old = present.tensors()
-    chosen = {}
-    for name, new in proposal.tensors().items():
-        mask = is_accepted if new.dim() == 2 else is_accepted.unsqueeze(-1)
-        chosen[name] = torch.where(mask, new, old[name])
+    """The proposal where accepted, the present state elsewhere, for every field that both have.
+
+    The arrays of the proposal are used up: the result may be written over them.
+    """
+    new, chosen = proposal.tensors(), {}
+    for name, old in present.tensors().items():
+        if name not in new:
+            continue
+        if old.dim() == 3 and native.serves_rows(old):
+            chosen[name] = new[name].contiguous()
+            torch.ops.mlp_gibbs.keep_rows_(chosen[name], old, is_accepted)
+        else:
+            chosen[name] = torch.where(is_accepted if old.dim() == 2 else is_accepted.unsqueeze(-1), new[name], old)
     return ChainState(**chosen)

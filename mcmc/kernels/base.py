@@ -22,12 +22,15 @@ class ChainState:
         energy:   (D, C) float64, H(x), extensive and untempered: still right after an exchange.
         grad:     (D, C, n0) dH/dx in the ambient space, or None for kernels without forces.
         momentum: (D, C, n0) tangent at x, or None for kernels that refresh it fully.
+        kinetic_change: (D, C) float64, of the end of a trajectory: |p|^2/2 there minus that at its start, or None where
+            the integrator has not computed it on the way.
     """
 
     x: Tensor
     energy: Tensor
     grad: Tensor | None = None
     momentum: Tensor | None = None
+    kinetic_change: Tensor | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         """The fields that are there, by name."""

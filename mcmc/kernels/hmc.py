@@ -43,4 +43,4 @@ class Hmc:
         fresh = fresh_positions(streams, system, params, step)
         end = leapfrog(system, start, beta, step_size, params.n_leapfrog, fresh)
         info = metropolis(u_accept, energy_error(start, end, beta))
-        return select(info.is_accepted, replace(end, momentum=None), state), info
+        return select(info.is_accepted, end, state), info

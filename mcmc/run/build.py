@@ -11,6 +11,7 @@ from mcmc.config import RunConfig
 from mcmc.errors import DeviceError
 from mcmc.exchange.ladder import BetaLadder
 from mcmc.rng import Streams
+from mcmc.run.precision import choose_forces
 from mcmc.systems.base import System
 from mcmc.systems.mlp.activations import make_activation
 from mcmc.systems.mlp.energy import MlpSystem
@@ -64,7 +65,7 @@ def build_system(config: RunConfig, device: torch.device) -> MlpSystem:
         sigma_b=model.sigma_b,
         dtype=DTYPES[config.run.dtype],
     )
-    return MlpSystem(networks)
+    return MlpSystem(networks, choose_forces(config, device).used)
 
 
 def build_blocks(config: RunConfig, system: System) -> list[Block]:

@@ -19,6 +19,7 @@ from mcmc.io.directory import BURN_IN_FILE, RunDirectory
 from mcmc.io.segment import read_segment
 from mcmc.run.adaptation import learn_from_sweep
 from mcmc.run.build import available_memory_bytes, memory_bytes, resolve_device
+from mcmc.run.precision import choose_forces
 from mcmc.run.production import Production
 from mcmc.run.progress import Progress
 from mcmc.run.rounds import burn_in_rounds
@@ -65,7 +66,7 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOut
     device = resolve_device(config.run.device)
     refuse_if_too_large(config, device)
     run_directory = RunDirectory(directory)
-    run_directory.open_for(config, _facts(device))
+    run_directory.open_for(config, _facts(config, device))
     with run_directory.locked(), _signals() as caught:
         run_directory.log("start", device=str(device))
         try:
@@ -102,6 +103,7 @@ class _Driver:
         self._check_segments(checkpoint)
         self.simulation = Simulation.start(config, device)
         self.production = Production(config, self.simulation)
+        self.is_fallback_told = False
         if checkpoint is not None:
             self.simulation.load_arrays(checkpoint.arrays, checkpoint.meta)
             self.production.load_arrays(checkpoint.arrays, checkpoint.meta)
@@ -138,6 +140,7 @@ class _Driver:
         """Advance; True when a checkpoint belongs here: burn-in or a segment has ended."""
         sweep, n_burn_in = self.simulation.sweep, self.config.run.n_burn_in
         statistics = self.simulation.advance()
+        self._tell_fallback()
         is_milestone = False
         if sweep < n_burn_in:
             burn_in_round = next(r for r in self.rounds if sweep < r.stop)
@@ -150,9 +153,16 @@ class _Driver:
         elif self.production.after_sweep():
             self.simulation.raise_if_nonfinite()
             self.production.write_segment(self.directory)
+            self._tell_fallback()
             is_milestone = True
         self.progress.update(self.simulation, self._phase())
         return is_milestone
+
+    def _tell_fallback(self) -> None:
+        fallback = self.simulation.fallback
+        if fallback is not None and not self.is_fallback_told:
+            self.is_fallback_told = True
+            self.directory.log("fallback", to=self.simulation.forces, **fallback)
 
     def _phase(self) -> str:
         return "burn-in" if self.simulation.sweep < self.config.run.n_burn_in else "production"
@@ -207,8 +217,9 @@ def _signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _facts(device: torch.device) -> dict[str, Any]:
+def _facts(config: RunConfig, device: torch.device) -> dict[str, Any]:
     return {
+        "forces": vars(choose_forces(config, device)),
         "host": socket.gethostname(),
         "torch": torch.__version__,
         "device": str(device),

@@ -42,6 +42,7 @@ class Production:
         """Forget what burn-in counted; permutations and walkers' directions stay."""
         reset_statistics(self.simulation.exchange)
         self.simulation.diagnostics.reset()
+        self.simulation.checks.reset()
 
     def after_sweep(self) -> bool:
         """Observe the sweep that was just done; True if it completed a segment."""
@@ -54,6 +55,8 @@ class Production:
 
     def write_segment(self, directory: RunDirectory) -> None:
         """Write the segment that the last sweep completed, and begin the next."""
+        if len(self.simulation.checks) == 0:
+            self.simulation.check()
         index = (self.n_done - 1) // self.config.segment_sweeps
         first = index * self.config.segment_sweeps
         write_segment(
@@ -66,6 +69,7 @@ class Production:
                 "n_sweeps": self.n_done - first,
                 "config": self.config.physics(),
                 "physics_hash": self.config.physics_hash(),
+                "forces": {"used": self.simulation.forces, "fallback": self.simulation.fallback},
             },
         )
         for observer in self.observers.values():
@@ -99,7 +103,7 @@ class Production:
         }
         for observer in self.observers.values():
             arrays |= observer.result()
-        return arrays | simulation.diagnostics.result()
+        return arrays | simulation.diagnostics.result() | simulation.checks.result()
 
     def _scales(self, first: int) -> dict[str, np.ndarray]:
         _, n_temperatures, n_replicas = self.simulation.shape
@@ -120,6 +124,7 @@ class Production:
             "network": self.simulation.system.network_ids.cpu().numpy(),
             "temperature": np.asarray(self.simulation.ladder.betas),
             "moment": np.arange(1, 5),
+            "check": self.simulation.checks.arrays["sweep"] - self.config.run.n_burn_in,
             **{name: np.arange(length) for name, length in lengths.items()},
         }
         return {name: values for name, values in scales.items() if len(values)}

@@ -1,6 +1,7 @@
 """The whole state of a run in memory, one sweep of it, and its conversion to and from a checkpoint."""
 
-from dataclasses import dataclass, field
+import warnings
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +28,8 @@ from mcmc.observers.acceptance import StepDiagnostics
 from mcmc.observers.base import Measurement, StepStatistics
 from mcmc.rng import Purpose, Streams
 from mcmc.run.build import Block, build_blocks, build_system, initial_ladder
+from mcmc.run.checks import CHECK_EVERY, CheckRecord, check_one_of_each_temperature, defect_of
+from mcmc.run.precision import choose_forces
 from mcmc.systems.base import System
 
 CUDA_CHECK_EVERY = 32  # sweeps between looks at the non-finite flag: each look waits for the device
@@ -40,6 +43,9 @@ class Simulation:
         sweep:       sweeps done, burn-in included; it numbers the noise, so it never goes back.
         first_bad_step: (D, C) int64, first kernel step with a non-finite energy, -1 if none.
         first_bad_beta: (D, C) float64, inverse temperature of the chain in that step.
+        checks:      of trajectories, since the last segment.
+        forces:      precision of the forces in use (`mcmc.run.precision`).
+        fallback:    sweep, earlier precision and reason of the change to forces as fine as the positions; or None.
     """
 
     config: RunConfig
@@ -54,11 +60,16 @@ class Simulation:
     sweep: int = 0
     ladder_history: list[dict[str, Any]] = field(default_factory=list)
     diagnostics: StepDiagnostics = field(init=False)
+    checks: CheckRecord = field(init=False)
+    forces: str = field(init=False)
+    fallback: dict[str, Any] | None = None
     first_bad_step: Tensor = field(init=False)
     first_bad_beta: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.diagnostics = StepDiagnostics(self.shape, self.system.device)
+        self.checks = CheckRecord(self.shape[1])
+        self.forces = choose_forces(self.config, self.system.device).used
         n_networks, n_temperatures, n_replicas = self.shape
         self.first_bad_step = torch.full(
             (n_networks, n_temperatures * n_replicas), -1, dtype=torch.int64, device=self.system.device
@@ -115,9 +126,32 @@ class Simulation:
         if self.config.tempering.exchange and self.shape[1] > 1:
             self.swap()
         self.sweep += 1
+        if self.sweep % CHECK_EVERY == 0:
+            self.check()
         if self.system.device.type != "cuda" or self.sweep % CUDA_CHECK_EVERY == 0:
             self.raise_if_nonfinite()
         return statistics
+
+    def check(self) -> None:
+        """Check trajectories of the present state; fall back to finer forces, with a warning, if they fail."""
+        if self.kernel.n_gradients_per_step == 0:
+            return
+        network = self.sweep // CHECK_EVERY % self.shape[0]
+        i = next(i for i, block in enumerate(self.blocks) if block.start <= network < block.stop)
+        check = check_one_of_each_temperature(
+            self.blocks[i],
+            self.chains[i],
+            self.exchange,
+            network=network,
+            sweep=self.sweep,
+            beta=self.beta,
+            step_size=self.tuner.step_size,
+            n_leapfrog=self.n_leapfrog,
+        )
+        self.checks.append(check, network_id=int(self.system.network_ids[network]), sweep=self.sweep)
+        defect = defect_of(check)
+        if defect is not None and self.fallback is None:
+            self._fall_back(defect)
 
     def measure(self) -> Measurement:
         """The present state in temperature order, with overlaps if the run measures them."""
@@ -163,7 +197,8 @@ class Simulation:
         arrays |= {f"diagnostics/{name}": t.cpu().numpy() for name, t in self.diagnostics.tensors.items()}
         arrays |= {f"tuner/{name}": value for name, value in self.tuner.to_arrays().items()}
         arrays["betas"] = np.asarray(self.ladder.betas)
-        return arrays, {"sweep": self.sweep, "ladder_history": self.ladder_history}
+        arrays |= {f"checks/{name}": value for name, value in self.checks.arrays.items()}
+        return arrays, {"sweep": self.sweep, "ladder_history": self.ladder_history, "fallback": self.fallback}
 
     def load_arrays(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
         """Take over a state that `to_arrays` gave."""
@@ -180,6 +215,31 @@ class Simulation:
         self.tuner.load_arrays(_strip(arrays, "tuner/"))
         self.ladder = BetaLadder(tuple(arrays["betas"].tolist()))
         self.sweep, self.ladder_history = facts["sweep"], facts["ladder_history"]
+        self.checks.arrays = _strip(arrays, "checks/")
+        self.fallback = facts["fallback"]
+        if self.fallback is not None:
+            self._use_finest_forces()
+
+    def _fall_back(self, defect: str) -> None:
+        self.fallback = {"sweep": self.sweep, "from": self.forces, "reason": defect}
+        self._use_finest_forces()
+        if self.forces == self.fallback["from"]:
+            advice = f'{self.forces} is all there is: use shorter trajectories, or run.dtype = "float64"'
+        else:
+            advice = f"forces are {self.forces} from here on"
+        warnings.warn(
+            f"sweep {self.sweep}, {self.fallback['from']} forces: {defect}; {advice}", RuntimeWarning, stacklevel=3
+        )
+
+    def _use_finest_forces(self) -> None:
+        finer = self.system.with_finest_forces()
+        if finer is None:
+            return
+        self.system, self.forces = finer, "float32"
+        self.blocks = build_blocks(self.config, finer)
+        for i, (block, chains) in enumerate(zip(self.blocks, self.chains, strict=True)):
+            if chains.grad is not None:
+                self.chains[i] = replace(chains, grad=block.system.energy_and_grad(chains.x)[1])
 
     def explore(self) -> StepStatistics:
         """`steps_per_sweep` kernel steps of every chain; sums over the steps in temperature order."""

@@ -20,6 +20,22 @@ class Overlaps(NamedTuple):
     within: Tensor
 
 
+class TrajectoryEnd(NamedTuple):
+    """Where the trajectories of all chains end.
+
+    Attributes:
+        x, momentum, grad: (D, C, n0).
+        energy:            (D, C) float64, H(x).
+        kinetic_change:    (D, C) float64, |p|^2/2 minus that at the start.
+    """
+
+    x: Tensor
+    momentum: Tensor
+    grad: Tensor
+    energy: Tensor
+    kinetic_change: Tensor
+
+
 class System(Protocol):
     """D quenched systems of the same shape: an energy H(x) for each, and how two of their states are compared."""
 
@@ -66,8 +82,8 @@ class System(Protocol):
         step_size: Tensor,
         n_leapfrog: int | Tensor,
         reproject_every: int,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
-        """The trajectory of `mcmc.kernels.leapfrog.leapfrog` in one call: x, p, grad, energy at its end.
+    ) -> TrajectoryEnd | None:
+        """The trajectory of `mcmc.kernels.leapfrog.leapfrog` in one call.
 
         None where there is no such call, as for most systems: `return None` is a whole implementation.
         """
@@ -79,6 +95,14 @@ class System(Protocol):
 
     def overlap_ranges(self) -> list[tuple[float, float]]:
         """(lower, upper) of the histogram of each of the L+1 overlaps."""
+        ...
+
+    def in_float64(self) -> Self:
+        """The same systems in float64 and plain torch: what energies are checked against."""
+        ...
+
+    def with_finest_forces(self) -> Self | None:
+        """The same systems with forces as accurate as their positions; None if they are so already."""
         ...
 
     def narrow(self, start: int, stop: int) -> Self:

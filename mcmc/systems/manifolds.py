@@ -10,6 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from mcmc import native
+
 
 class Manifold(Protocol):
     """A Riemannian manifold in R^n on which geodesics are known exactly; arrays are (..., n)."""
@@ -62,6 +64,8 @@ class Sphere:
 
     def project_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         """v - x (x.v)/N_0."""
+        if native.serves_rows(x) and x.shape == v.shape:
+            return torch.ops.mlp_gibbs.project_tangent(x, v)
         along = torch.linalg.vecdot(x, v) / self.n_sites
         return torch.addcmul(v, x, along.unsqueeze(-1), value=-1)
 

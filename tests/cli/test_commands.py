@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcmc._version import __version__
+from mcmc.analysis.health import run_health
 from mcmc.compare.match import compare_with_rs
 from mcmc.compare.verify import Check
 from mcmc.io.directory import RunDirectory
@@ -77,6 +78,7 @@ def test_without_a_command_the_help_is_shown(capsys):
 def test_run_and_resume(capsys, tmp_path, toml):
     record = json_of(capsys, "run", toml, "--out", tmp_path / "run")
     keys = ["directory", "is_complete", "sweep", "n_total", "seconds", "signal_name", "exit_code"]
+    keys += ["trajectories"]
     assert list(record) == keys
     assert record | {"seconds": 0} == {
         "directory": str(tmp_path / "run"),
@@ -86,6 +88,7 @@ def test_run_and_resume(capsys, tmp_path, toml):
         "seconds": 0,
         "signal_name": None,
         "exit_code": 0,
+        "trajectories": run_health(tmp_path / "run")["trajectories"],
     }
     before = contents(tmp_path / "run")
     text = answer_of(capsys, "run", toml, "--out", tmp_path / "run")
@@ -183,6 +186,7 @@ def test_status(capsys, complete):
         "round_trips_worst",
         "equilibrated",
         "reasons",
+        "trajectories",
     ]
     assert (record["state"], record["sweep"], record["n_segments"]) == ("complete", 138, 3)
     assert record["equilibrated"] in ("yes", "no", "unknown")

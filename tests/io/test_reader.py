@@ -7,7 +7,7 @@ from mcmc.config import parse_config
 from mcmc.errors import InsufficientDataError, RunDirectoryError, SegmentError
 from mcmc.io.directory import RUN_FILE, RunDirectory
 from mcmc.io.reader import read_run
-from mcmc.io.schema import DATASETS, TIME_SERIES, Key
+from mcmc.io.schema import CHECKS, DATASETS, TIME_SERIES, Key
 from mcmc.io.segment import write_segment
 from tests.support.segments import CONFIG, attributes_of, invented_arrays, invented_run, invented_scales, write_invented
 
@@ -24,7 +24,7 @@ def test_segments_are_joined(tmp_path):
         arrays = [part[name] for part in parts]
         if name in CONSTANTS:
             wanted = arrays[0]
-        elif name in TIME_SERIES:
+        elif name in (*TIME_SERIES, *CHECKS):
             wanted = np.concatenate(arrays)
         elif name == Key.ACCEPTANCE:
             steps = [float(part[Key.N_STEPS]) for part in parts]
@@ -52,7 +52,7 @@ def test_last_segment_without_a_draw(tmp_path):
     """n_sweeps need not be a multiple of measure_every: the last file may hold diagnostics only."""
     invented_run(tmp_path, n_segments=1)
     arrays = invented_arrays(5)
-    for name in TIME_SERIES:
+    for name in (*TIME_SERIES, *CHECKS):
         arrays[name] = arrays[name][:0]
     scales = {axis: values for axis, values in invented_scales(1).items() if axis != "draw"}
     write_segment(RunDirectory(tmp_path).segment(1), arrays, scales, {**attributes_of(index=1), "n_sweeps": 2})

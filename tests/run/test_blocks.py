@@ -13,25 +13,26 @@ from tests.support.runs import finished, small_config
 SHORT = {"n_burn_in": 40, "n_sweeps": 10, "measure_every": 1}
 
 
-ENGINES = native._C.engines() if native.BACKEND == "extension" else ()
+ENGINES = native.engines()
 
 
 @pytest.mark.parametrize(
-    ("dtypes", "engine"),
+    ("dtype", "forces", "engine"),
     [
-        ({"dtype": "float64"}, "plain torch"),
-        *(({"dtype": "float32"}, engine) for engine in ("plain torch", *ENGINES)),
+        ("float64", "auto", "plain torch"),
+        *(("float32", "auto", engine) for engine in ("plain torch", *ENGINES)),
+        *(("float32", forces, engine) for forces in ("tf32", "bfloat16") for engine in ENGINES[:1]),
     ],
-    ids=str,
 )
-def test_block_sizes_give_the_same_bytes(tmp_path, monkeypatch, dtypes, engine):
+def test_block_sizes_give_the_same_bytes(tmp_path, monkeypatch, dtype, forces, engine):
     """16 networks as 16, 8 + 8, 5 + 5 + 5 + 1 and one by one, with every engine of this processor."""
     monkeypatch.setenv("MLP_GIBBS_SIMD", engine)  # what is no engine means none
     files = {}
     for size in (16, 8, 5, 1):
         config = small_config(
             model={"n_networks": 16, "width_ratios": [1.5, 0.75]},
-            run={**SHORT, **dtypes, "block_networks": size},
+            sampler={"force_dtype": forces},
+            run={**SHORT, "dtype": dtype, "block_networks": size},
             output={"segment_sweeps": 5},
         )
         files[size] = finished(config, tmp_path / str(size))

@@ -1,10 +1,14 @@
 """Every kernel, with and without exchange, against exact laws; every fault of `broken.py` fails the same assertion."""
 
 import pytest
+import torch
 
+from mcmc import native
 from mcmc.names import KERNEL_NAMES
+from mcmc.run import simulation
 from tests.support.broken import FAULTS, no_flip_on_rejection
 from tests.support.chains import assert_exact, simulate
+from tests.support.coarse import emulate
 
 pytestmark = pytest.mark.statistical
 
@@ -44,6 +48,25 @@ def test_whole_density_by_quadrature(n_inputs, activation, kernel):
 def test_leapfrog_steps_per_temperature():
     """Chains whose trajectories end early stand still exactly, and the law stays exact."""
     assert_exact(simulate(n_leapfrog=[1, 2, 3, 4, 6], seed=23))
+
+
+@pytest.mark.parametrize("exchange", [True, False], ids=["exchange", "alone"])
+def test_von_mises_fisher_with_bfloat16_forces(exchange, monkeypatch):
+    """Rounding a force changes which proposals are accepted, not the law."""
+    if "amx" not in native.engines():
+        emulate(monkeypatch)
+    draws = simulate(exchange=exchange, dtype="float32", force_dtype="bfloat16", seed=24)
+    assert draws.simulation.forces == "bfloat16"
+    assert_exact(draws)
+
+
+def test_coarse_energies_are_caught(monkeypatch):
+    """Positions of 4 bits in the energy, everything else as it was: the law is another one."""
+    emulate(monkeypatch, energies=torch.float8_e4m3fn)
+    monkeypatch.setattr(simulation, "CHECK_EVERY", 10**9)  # the run would notice and say so
+    draws = simulate(dtype="float32", force_dtype="bfloat16", seed=24)
+    with pytest.raises(AssertionError, match="sigma"):
+        assert_exact(draws)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

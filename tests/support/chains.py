@@ -43,6 +43,8 @@ def simulate(
     n_leapfrog: int | list[int] = 4,
     jitter: float = 0.3,
     step_size: float | None = None,
+    dtype: str = "float64",
+    force_dtype: str = "auto",
 ) -> Draws:
     """Many short independent replicas at fixed temperatures and step sizes."""
     config = parse_config(
@@ -61,9 +63,10 @@ def simulate(
                 "step_size": step_size or STEP_SIZES[kernel],
                 "steps_per_sweep": STEPS_PER_SWEEP[kernel],
                 "jitter": jitter,
+                "force_dtype": force_dtype,
             },
             "tempering": {"betas": list(betas), "n_replicas": n_replicas, "exchange": exchange},
-            "run": {"seed": seed, "dtype": "float64", "n_burn_in": 0, "n_sweeps": n_draws},
+            "run": {"seed": seed, "dtype": dtype, "n_burn_in": 0, "n_sweeps": n_draws},
         }
     )
     draws = draw_replicas(config, n_burn_in=n_burn_in, n_draws=n_draws)

@@ -21,6 +21,7 @@ LENGTHS = {
     "bin": 12,
     "edge": 11,
     "moment": 4,
+    "check": 2,
 }
 CONFIG = parse_config(
     {

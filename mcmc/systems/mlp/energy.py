@@ -13,7 +13,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from mcmc.systems.base import Overlaps
+from mcmc.systems.base import Overlaps, TrajectoryEnd
 from mcmc.systems.manifolds import Sphere
 from mcmc.systems.mlp.fused import FusedNetworks
 from mcmc.systems.mlp.networks import Networks
@@ -26,12 +26,12 @@ class MlpSystem:
 
     Attributes:
         networks:    never written to: packed copies of the weights are kept (mcmc/systems/mlp/fused.py).
-        force_dtype: torch.bfloat16 lets forces, not energies, be computed from bfloat16 products where the processor
-            has them; None computes both alike. The forces remain a function of x, so the sampler remains exact.
+        forces:      products of the forces, not of the energies, on the tile unit: float32, bfloat16_3x or bfloat16
+            (docs/run_file.md). They remain a function of x, so the sampler remains exact.
     """
 
     networks: Networks
-    force_dtype: torch.dtype | None = None
+    forces: str = "float32"
 
     @property
     def network_ids(self) -> Tensor:
@@ -91,7 +91,7 @@ class MlpSystem:
         step_size: Tensor,
         n_leapfrog: int | Tensor,
         reproject_every: int,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    ) -> TrajectoryEnd | None:
         if self._fused is None:
             return None
         return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, reproject_every)
@@ -129,12 +129,21 @@ class MlpSystem:
         tops = [bound if math.isfinite(bound) else 4 * norm for norm in self.networks.typical_norms()[1:]]
         return [(-1.0, 1.0), *((-top, top) for top in tops)]
 
+    def in_float64(self) -> Self:
+        return replace(self, networks=self.networks.to(torch.float64), forces="float64")
+
+    def with_finest_forces(self) -> Self | None:
+        return replace(self, forces="float32") if self.forces in ("bfloat16_3x", "bfloat16") else None
+
     def narrow(self, start: int, stop: int) -> Self:
-        return replace(self, networks=self.networks.narrow(start, stop))
+        part = replace(self, networks=self.networks.narrow(start, stop))
+        if "_fused" in vars(self) and self._fused is not None:  # what is packed already need not be packed again
+            vars(part)["_fused"] = self._fused.narrow(start, stop)
+        return part
 
     @cached_property
     def _fused(self) -> FusedNetworks | None:
-        return FusedNetworks.where_possible(self.networks, self.force_dtype or torch.float32)
+        return FusedNetworks.where_possible(self.networks, self.forces)
 
     def _preactivation(self, layer: int, a: Tensor) -> Tensor:
         w, b = self.networks.weights[layer], self.networks.biases[layer]

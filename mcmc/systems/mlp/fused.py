@@ -4,15 +4,20 @@
 (cpp_ext/README.md), and the numbers agree to the rounding of float32. A chain's numbers do not depend on the batch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
 from torch import Tensor
 
 from mcmc import native
+from mcmc.systems.base import TrajectoryEnd
 from mcmc.systems.mlp.activations import Activation
 from mcmc.systems.mlp.networks import Networks
+
+# a float32 is the sum of three bfloat16 numbers; the tile unit multiplies those that are kept
+FORCE_PARTS = {"float32": 3, "bfloat16_3x": 2, "bfloat16": 1}
+ENERGY_PARTS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,38 +25,53 @@ class FusedNetworks:
     """Networks packed for one engine.
 
     Attributes:
-        arguments: what every operator takes after its own arguments: widths, packed weights, their packed
-            transposes, biases, readout, activation and its parameters, dtype of the forces, engine.
+        arguments: what every operator takes after its own arguments: widths, packed weights and transposes for the
+            forces, packed weights for the energies, biases, readout, activation and its parameters, precision of the
+            forces, engine.
     """
 
     arguments: tuple[object, ...]
 
     @classmethod
-    def pack(cls, networks: Networks, force_dtype: torch.dtype, engine: str) -> Self:
+    def pack(cls, networks: Networks, forces: str, engine: str) -> Self:
         """Packed copies of the weights and of their transposes."""
-        pack = torch.ops.mlp_gibbs.pack_mlp
+        pack, parts = torch.ops.mlp_gibbs.pack_mlp, FORCE_PARTS[forces]
         name, parameters = kernel_activation(networks.activation)
+        forward = [pack(w, False, parts, engine) for w in networks.weights]
+        # only the tile unit rounds differently for energies
+        is_split = engine == "amx" and parts < ENERGY_PARTS
         return cls(
             (
                 list(networks.widths),
-                [pack(w, False, engine) for w in networks.weights],
-                [pack(w, True, engine) for w in networks.weights],
+                forward,
+                [pack(w, True, parts, engine) for w in networks.weights],
+                [pack(w, False, ENERGY_PARTS, engine) for w in networks.weights] if is_split else forward,
                 list(networks.biases),
                 networks.readout,
                 name,
                 parameters,
-                force_dtype,
+                forces,
                 engine,
             )
         )
 
     @classmethod
-    def where_possible(cls, networks: Networks, force_dtype: torch.dtype) -> Self | None:
+    def where_possible(cls, networks: Networks, forces: str) -> Self | None:
         """None for other dtypes and devices, and where there are no kernels: the plain path serves."""
         engine = native.fused_engine()
         if engine is None or networks.readout.dtype != torch.float32 or networks.readout.device.type != "cpu":
             return None
-        return cls.pack(networks, force_dtype, engine)
+        return cls.pack(networks, forces, engine)
+
+    def narrow(self, start: int, stop: int) -> Self:
+        """Networks start to stop - 1, sharing their memory."""
+
+        def cut(value: object) -> object:
+            if isinstance(value, list):
+                return [cut(entry) for entry in value]
+            return value[start:stop] if isinstance(value, Tensor) else value
+
+        return replace(self, arguments=tuple(cut(value) for value in self.arguments))
 
     def energy(self, x: Tensor) -> Tensor:
         """H(x): (D, C, n0) -> (D, C) float64."""
@@ -71,11 +91,13 @@ class FusedNetworks:
         step_size: Tensor,
         n_leapfrog: int | Tensor,
         reproject_every: int,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """End of the trajectory of every chain; see `mcmc.kernels.leapfrog.leapfrog`. Returns x, p, grad, energy."""
+    ) -> TrajectoryEnd:
+        """End of the trajectory of every chain; see `mcmc.kernels.leapfrog.leapfrog`."""
         steps = n_leapfrog if isinstance(n_leapfrog, Tensor) else torch.tensor(n_leapfrog).expand(beta.shape)
-        return torch.ops.mlp_gibbs.leapfrog_mlp(
-            x, p, grad, fresh, beta, step_size, steps, reproject_every, *self.arguments
+        return TrajectoryEnd(
+            *torch.ops.mlp_gibbs.leapfrog_mlp(
+                x, p, grad, fresh, beta, step_size, steps, reproject_every, *self.arguments
+            )
         )
 
 

@@ -1,0 +1,143 @@
+// What a step does to the rows of an array outside its trajectory: kinetic energy, tangent projection, selection.
+//
+// Torch does the same in several passes over memory each; for short trajectories those passes were a tenth of a sweep.
+#include <ATen/Parallel.h>
+#include <torch/library.h>
+
+#include <cstring>
+
+#include "checks.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define MLP_GIBBS_X86 1
+#else
+#define MLP_GIBBS_X86 0
+#endif
+
+namespace mlp_gibbs {
+namespace {
+
+constexpr int LANES = 16;  // partial sums: the order of a sum is the same for every vector width
+
+inline __attribute__((always_inline)) double dot_body(const float* __restrict a, const float* __restrict b, int64_t n) {
+  double sum[LANES] = {};
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    for (int j = 0; j < LANES; ++j) sum[j] += static_cast<double>(a[i + j]) * static_cast<double>(b[i + j]);
+  }
+  for (int j = 0; i + j < n; ++j) sum[j] += static_cast<double>(a[i + j]) * static_cast<double>(b[i + j]);
+  for (int width = LANES / 2; width > 0; width /= 2) {
+    for (int j = 0; j < width; ++j) sum[j] += sum[j + width];
+  }
+  return sum[0];
+}
+
+// out = v - along x
+inline __attribute__((always_inline)) void subtract_body(const float* __restrict v, const float* __restrict x, float along,
+                                                         int64_t n, float* __restrict out) {
+  for (int64_t i = 0; i < n; ++i) out[i] = v[i] - along * x[i];
+}
+
+struct RowKernels {
+  double (*dot)(const float* a, const float* b, int64_t n);
+  void (*subtract)(const float* v, const float* x, float along, int64_t n, float* out);
+};
+
+double dot_portable(const float* a, const float* b, int64_t n) { return dot_body(a, b, n); }
+void subtract_portable(const float* v, const float* x, float along, int64_t n, float* out) {
+  subtract_body(v, x, along, n, out);
+}
+
+#if MLP_GIBBS_X86
+__attribute__((target("avx512f"))) double dot_avx512(const float* a, const float* b, int64_t n) { return dot_body(a, b, n); }
+__attribute__((target("avx512f"))) void subtract_avx512(const float* v, const float* x, float along, int64_t n, float* out) {
+  subtract_body(v, x, along, n, out);
+}
+__attribute__((target("avx2"))) double dot_avx2(const float* a, const float* b, int64_t n) { return dot_body(a, b, n); }
+__attribute__((target("avx2"))) void subtract_avx2(const float* v, const float* x, float along, int64_t n, float* out) {
+  subtract_body(v, x, along, n, out);
+}
+#endif
+
+RowKernels choose() {
+#if MLP_GIBBS_X86
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f")) return {dot_avx512, subtract_avx512};
+  if (__builtin_cpu_supports("avx2")) return {dot_avx2, subtract_avx2};
+#endif
+  return {dot_portable, subtract_portable};
+}
+
+const RowKernels& kernels() {
+  static const RowKernels chosen = choose();
+  return chosen;
+}
+
+// body(row) for every row of n numbers, in parallel where there is enough to do.
+template <typename Body>
+void for_each_row(int64_t n_rows, int64_t n, Body body) {
+  at::parallel_for(0, n_rows, std::max<int64_t>(1, 32768 / std::max<int64_t>(n, 1)), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) body(row);
+  });
+}
+
+at::Tensor kinetic_energy(const at::Tensor& p) {
+  check_dtype(p, "p", at::kFloat);
+  TORCH_CHECK_VALUE(p.dim() == 3, "p must have shape (D, C, n), found ", p.sizes());
+  const at::Tensor rows = p.contiguous();
+  at::Tensor out = at::empty({p.size(0), p.size(1)}, p.options().dtype(at::kDouble));
+  const float* from = rows.const_data_ptr<float>();
+  double* to = out.mutable_data_ptr<double>();
+  const int64_t n = p.size(2);
+  const auto dot = kernels().dot;
+  for_each_row(out.numel(), n, [&](int64_t row) { to[row] = 0.5 * dot(from + row * n, from + row * n, n); });
+  return out;
+}
+
+at::Tensor project_tangent(const at::Tensor& x, const at::Tensor& v) {
+  check_dtype(x, "x", at::kFloat);
+  check_dtype(v, "v", at::kFloat);
+  TORCH_CHECK_VALUE(x.dim() >= 1 && x.size(-1) > 0, "x must have shape (..., n) with n >= 1, found ", x.sizes());
+  check_shape(v, "v", x.sizes());
+  const at::Tensor xs = x.contiguous(), vs = v.contiguous();
+  at::Tensor out = at::empty_like(vs);
+  const float *from_x = xs.const_data_ptr<float>(), *from_v = vs.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  const int64_t n = x.size(-1);
+  const RowKernels& k = kernels();
+  for_each_row(x.numel() / n, n, [&](int64_t row) {
+    const float *of_x = from_x + row * n, *of_v = from_v + row * n;
+    k.subtract(of_v, of_x, static_cast<float>(k.dot(of_x, of_v, n) / static_cast<double>(n)), n, to + row * n);
+  });
+  return out;
+}
+
+// Rows of `present` back into `proposal` where it was not taken: most are, so that little is moved.
+void keep_rows_(at::Tensor& proposal, const at::Tensor& present, const at::Tensor& is_taken) {
+  check_dtype(is_taken, "is_taken", at::kBool);
+  TORCH_CHECK_VALUE(proposal.dim() == is_taken.dim() + 1 && proposal.sizes().slice(0, is_taken.dim()) == is_taken.sizes(),
+                    "proposal must have the shape of is_taken ", is_taken.sizes(), " and one axis more, found ",
+                    proposal.sizes());
+  check_written(proposal, "proposal");
+  check_dtype(present, "present", proposal.scalar_type());
+  check_shape(present, "present", proposal.sizes());
+  const at::Tensor mask = is_taken.contiguous(), from = present.contiguous();
+  const bool* taken = mask.const_data_ptr<bool>();
+  const auto* old = static_cast<const char*>(from.const_data_ptr());
+  auto* to = static_cast<char*>(proposal.mutable_data_ptr());
+  const int64_t n = proposal.size(-1);
+  const auto bytes = static_cast<size_t>(n) * proposal.element_size();
+  if (to == old) return;
+  for_each_row(mask.numel(), n, [&](int64_t row) {
+    if (!taken[row]) std::memcpy(to + row * bytes, old + row * bytes, bytes);
+  });
+}
+
+TORCH_LIBRARY_IMPL(mlp_gibbs, CPU, m) {
+  m.impl("kinetic_energy", &kinetic_energy);
+  m.impl("project_tangent", &project_tangent);
+  m.impl("keep_rows_", &keep_rows_);
+}
+
+}  // namespace
+}  // namespace mlp_gibbs
