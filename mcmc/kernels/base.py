@@ -61,11 +61,13 @@ class StepParams:
     Attributes:
         step_size:     (D, C), in the dtype of the positions.
         n_leapfrog:    leapfrog steps of a trajectory, one number or (D, C) int64.
+        longest:       largest of n_leapfrog where that is a tensor; asked of the device if not given.
         redraw_at_zero: some chain has beta = 0 exactly; its position is then drawn afresh from the reference measure.
     """
 
     step_size: Tensor
     n_leapfrog: int | Tensor = 1
+    longest: int | None = None
     redraw_at_zero: bool = False
 
 

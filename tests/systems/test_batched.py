@@ -1,0 +1,125 @@
+"""The CUDA path of trajectories, run on the CPU: the same code, stages in plain torch and compiled."""
+
+import pytest
+import torch
+
+from mcmc import native
+from mcmc.kernels.leapfrog import REPROJECT_EVERY
+from mcmc.names import ACTIVATION_NAMES
+from mcmc.systems.mlp import batched
+from mcmc.systems.mlp.batched import BatchedNetworks
+from mcmc.systems.mlp.energy import MlpSystem
+from tests.cpp_ext.fused import UNIT, Case, case
+
+WIDTHS = [(7, 5), (31, 64, 19), (24, 17, 33, 12)]  # depth 1 to 3
+BFLOAT16_UNIT = 2.0**-8
+
+
+@pytest.fixture(autouse=True)
+def as_on_cuda(monkeypatch):
+    """The operators on rows are of the CPU alone: without them the stages are what a CUDA device is given."""
+    monkeypatch.setattr(native, "serves_rows", lambda t: False)
+
+
+def trajectory(c: Case, dtype: torch.dtype, forces: str = "float32", *, backend: str | None = None, steps=None):
+    networks = BatchedNetworks.of(c.networks.to(dtype), forces, backend=backend)
+    x, p = c.x.to(dtype), c.p.to(dtype)
+    fresh = None if c.fresh is None else c.fresh.to(dtype)
+    steps = c.n_leapfrog if steps is None else steps
+    longest = steps if isinstance(steps, int) else int(steps.max())
+    grad = networks.energy_and_grad(x)[1]
+    return networks.leapfrog(x, p, grad, fresh, c.beta, c.step_size.to(dtype), steps, longest, REPROJECT_EVERY)
+
+
+def assert_same_end(end, exact, tolerance: float) -> None:
+    for name, a, b in zip(end._fields, end, exact, strict=True):
+        assert (a.double() - b).abs().max() <= tolerance * b.abs().max().clamp(min=1), name
+
+
+@pytest.mark.parametrize("widths", WIDTHS)
+@pytest.mark.parametrize("name", ACTIVATION_NAMES)
+def test_is_the_definition(name, widths):
+    """In float64 to the last digits: unequal steps, temperatures and step sizes, redraws at beta = 0, with bias."""
+    c = case(name, widths, 9)
+    assert_same_end(trajectory(c, torch.float64), c.exact(), 1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "widths", "dtype", "tolerance"),
+    [("tanh", (31, 64, 19), torch.float64, 1e-10), ("relu", (24, 17, 33, 12), torch.float32, 3000 * UNIT)],
+)
+def test_traced_stages_are_the_definition(name, widths, dtype, tolerance):
+    """As torch.compile sees them: each stage one graph, with nothing in it that asks for a number."""
+    c = case(name, widths, 9)
+    end = trajectory(c, dtype, backend="aot_eager")
+    assert_same_end(end, c.exact(), tolerance)
+    again = trajectory(c, dtype, backend="aot_eager")
+    assert all(torch.equal(a, b) for a, b in zip(end, again, strict=True))
+
+
+def test_one_number_of_steps_for_all():
+    """More steps than between two corrections, so that both kinds of drift are taken; no bias, no redraw."""
+    c = case("sin", (31, 64, 19), 9, sigma_b=0.0)
+    c.fresh, c.n_leapfrog = None, torch.full_like(c.n_leapfrog, REPROJECT_EVERY + 2)
+    assert_same_end(trajectory(c, torch.float64, steps=REPROJECT_EVERY + 2), c.exact(), 1e-10)
+
+
+@pytest.mark.parametrize("backend", [None, "aot_eager"])
+def test_coarse_forces_and_fine_energies(backend):
+    """bfloat16 reaches the force and not the energy; an energy of the same products would be seen."""
+    c = case("tanh", (31, 64, 19), 9)
+    coarse = BatchedNetworks.of(c.networks, "bfloat16", backend=backend)
+    energy, grad = coarse.energy_and_grad(c.x)
+    exact_energy, exact_grad = c.definition.energy_and_grad(c.x.double())
+    scale = exact_grad.norm(dim=-1) * c.x.norm(dim=-1) + exact_energy.abs()
+    assert ((energy - exact_energy).abs() / scale).max() < 20 * UNIT
+    error = (grad - exact_grad).norm(dim=-1) / exact_grad.norm(dim=-1)
+    assert 0.05 * BFLOAT16_UNIT < error.max() < 8 * BFLOAT16_UNIT
+    h, _ = coarse._forward(c.x.to(torch.bfloat16))
+    of_coarse_products = coarse.stages.read_out(h, c.networks.biases[-1], c.networks.readout)
+    assert ((of_coarse_products - exact_energy).abs() / scale).max() > 20 * UNIT
+
+
+def test_end_of_a_trajectory_is_the_force_there():
+    """Bit for bit: the check of a run computes both again and compares."""
+    c = case("tanh", (31, 64, 19), 9)
+    networks = BatchedNetworks.of(c.networks, "bfloat16", backend="aot_eager")
+    end = trajectory(c, torch.float32, "bfloat16", backend="aot_eager")
+    energy, grad = networks.energy_and_grad(end.x)
+    assert torch.equal(energy, end.energy)
+    assert torch.equal(grad, end.grad)
+
+
+def test_parts_are_those_of_the_whole():
+    c = case("tanh", (31, 64, 19), 9, n_networks=3)
+    whole = BatchedNetworks.of(c.networks, "float32", backend=None)
+    assert whole.narrow(1, 3).stages is whole.stages
+    torch.testing.assert_close(whole.narrow(1, 3).energy(c.x[1:]), whole.energy(c.x)[1:])
+
+
+def test_precision_of_products_is_set_for_the_product_alone():
+    switch, seen = torch.backends.cuda.matmul, []
+    before = switch.fp32_precision
+    with batched._float32_products("tf32"):
+        seen.append(switch.fp32_precision)
+        with batched._float32_products("ieee"):
+            seen.append(switch.fp32_precision)
+    assert seen == ["tf32", "ieee"]
+    assert switch.fp32_precision == before
+
+
+def test_what_keeps_stages_from_being_compiled_is_said(monkeypatch):
+    monkeypatch.setenv("MLP_GIBBS_COMPILE", "0")
+    assert batched.why_not_compiled() == "MLP_GIBBS_COMPILE=0"
+    monkeypatch.delenv("MLP_GIBBS_COMPILE")
+    monkeypatch.setattr(torch.utils._triton, "has_triton", lambda: False)
+    assert "no Triton" in batched.why_not_compiled()
+    monkeypatch.setattr(torch.utils._triton, "has_triton", lambda: True)
+    monkeypatch.setattr(batched.shutil, "which", lambda name: None)
+    assert "no C compiler" in batched.why_not_compiled()
+
+
+def test_other_dtypes_and_devices_take_other_paths():
+    c = case("tanh", (31, 64, 19), 9)
+    assert BatchedNetworks.where_possible(c.networks, "float32") is None
+    assert MlpSystem(c.networks.to(torch.float64))._fused is None
