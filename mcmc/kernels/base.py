@@ -83,9 +83,9 @@ class Kernel(Protocol):
         ...
 
     def step(
-        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int
+        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int | Tensor
     ) -> tuple[ChainState, StepInfo]:
-        """One transition of every chain; beta is (D, C) float64, step numbers the noise."""
+        """One transition of every chain; beta is (D, C) float64, step (a number, or (1,) int64) numbers the noise."""
         ...
 
 
@@ -97,7 +97,7 @@ def initial_positions(streams: Streams, system: System) -> Tensor:
     return x
 
 
-def fresh_positions(streams: Streams, system: System, params: StepParams, step: int) -> Tensor | None:
+def fresh_positions(streams: Streams, system: System, params: StepParams, step: int | Tensor) -> Tensor | None:
     """(D, C, n0) iid draws for chains at beta = 0, the exact and fastest kernel there; None if there are none."""
     if not params.redraw_at_zero:
         return None

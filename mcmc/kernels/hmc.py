@@ -33,7 +33,7 @@ class Hmc:
         return ChainState(x, energy, grad)
 
     def step(
-        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int
+        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int | Tensor
     ) -> tuple[ChainState, StepInfo]:
         u_accept, u_jitter = streams.uniform(Purpose.ACCEPT, step, 2).unbind(-1)
         noise = streams.normal(Purpose.MOMENTUM, step, system.n_sites, system.dtype)

@@ -15,7 +15,7 @@ from mcmc.run.simulation import Simulation
 from mcmc.systems.manifolds import Sphere
 
 true_energy_error = leapfrog.energy_error
-true_exchange = ops.exchange
+true_exchange = ops.swap_pairs
 true_project = Sphere.project_tangent
 
 
@@ -67,16 +67,16 @@ def swap_sign(monkeypatch) -> None:
     def exchange(u, energy, beta, state, parity, **kwargs):
         true_exchange(u, -energy, beta, state, parity, **kwargs)
 
-    monkeypatch.setattr(ops, "exchange", exchange)
+    monkeypatch.setattr(ops, "swap_pairs", exchange)
 
 
 def stale_energy_after_swap(monkeypatch) -> None:
     """The next step compares with the energy of before the last step (flowMC issue 90)."""
     true_explore = Simulation.explore
 
-    def explore(self):
+    def explore(self, number):
         before = [chains.energy for chains in self.chains]
-        statistics = true_explore(self)
+        statistics = true_explore(self, number)
         self.chains = [replace(c, energy=e) for c, e in zip(self.chains, before, strict=True)]
         return statistics
 

@@ -102,10 +102,12 @@ def test_precision_of_products_is_set_for_the_product_alone():
     before = switch.fp32_precision
     with batched._float32_products("tf32"):
         seen.append(switch.fp32_precision)
+        assert torch.get_float32_matmul_precision() == "high"  # raises where the two settings of torch disagree
         with batched._float32_products("ieee"):
             seen.append(switch.fp32_precision)
     assert seen == ["tf32", "ieee"]
     assert switch.fp32_precision == before
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_what_keeps_stages_from_being_compiled_is_said(monkeypatch):

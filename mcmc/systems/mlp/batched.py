@@ -240,13 +240,12 @@ def _float32_products(precision: str) -> Iterator[None]:
     """What cuBLAS may do to the factors of float32 products, for these calls only."""
     switch = torch.backends.cuda.matmul
     before = switch.fp32_precision
-    if before == precision:
-        yield
-        return
-    switch.fp32_precision = precision
+    # torch keeps an old and a new setting, and refuses to work where they disagree: this one sets both
+    switch.allow_tf32 = precision == "tf32"
     try:
         yield
     finally:
+        switch.allow_tf32 = before == "tf32"
         switch.fp32_precision = before
 
 
