@@ -6,10 +6,14 @@ import torch
 from mcmc import native
 from mcmc.kernels.leapfrog import REPROJECT_EVERY
 from mcmc.names import ACTIVATION_NAMES
+from mcmc.run import build, simulation
+from mcmc.run.precision import ForceChoice
 from mcmc.systems.mlp import batched
 from mcmc.systems.mlp.batched import BatchedNetworks
 from mcmc.systems.mlp.energy import MlpSystem
+from mcmc.systems.mlp.fused import FusedNetworks
 from tests.cpp_ext.fused import UNIT, Case, case
+from tests.support.chains import assert_exact, simulate
 
 WIDTHS = [(7, 5), (31, 64, 19), (24, 17, 33, 12)]  # depth 1 to 3
 BFLOAT16_UNIT = 2.0**-8
@@ -125,3 +129,20 @@ def test_other_dtypes_and_devices_take_other_paths():
     c = case("tanh", (31, 64, 19), 9)
     assert BatchedNetworks.where_possible(c.networks, "float32") is None
     assert MlpSystem(c.networks.to(torch.float64))._fused is None
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(("backend", "forces"), [("inductor", "float32"), (None, "bfloat16")])
+def test_exact_law(monkeypatch, backend, forces):
+    """von Mises-Fisher with exchange and redraws at beta = 0: generated kernels, and coarse forces."""
+
+    def where_possible(networks, forces):
+        return BatchedNetworks.of(networks, forces, backend=backend)
+
+    for module in (build, simulation):
+        monkeypatch.setattr(module, "choose_forces", lambda config, device: ForceChoice(forces, forces, None))
+    monkeypatch.setattr(FusedNetworks, "where_possible", where_possible)
+    draws = simulate(dtype="float32")
+    assert draws.simulation.forces == forces
+    assert draws.simulation.system._fused.stages.backend == backend
+    assert_exact(draws)

@@ -55,7 +55,7 @@ class Stages:
     """
 
     def __init__(self, activation: Activation, manifold: Sphere, operand: torch.dtype, *, backend: str | None):
-        self.activation, self.manifold, self.operand = activation, manifold, operand
+        self.activation, self.manifold, self.operand, self.backend = activation, manifold, operand, backend
         if backend is not None:
             for name in STAGES:
                 setattr(self, name, _compiled(getattr(self, name), backend))
