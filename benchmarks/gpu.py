@@ -96,7 +96,8 @@ def gaps(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             spans = sorted(
                 (event.time_range.start, event.time_range.end)
                 for event in trace.events()
-                if simulation.system.device.type == "cpu" or event.device_type == torch.autograd.DeviceType.CUDA
+                if not event.is_user_annotation  # those span what they name, gaps and all
+                and (simulation.system.device.type == "cpu" or event.device_type == torch.autograd.DeviceType.CUDA)
             )
             yield {"n_inputs": n_inputs, "asked": graphs, "n_kernels": len(spans), "idle_share": _idle_share(spans)}
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that only a GPU can tell, in one call of under 8 minutes on an H200: build, tests marked cuda, numbers.
 #
-#     benchmarks/gpu_all.sh          results in $OUT, or in benchmarks/results/gpu
+#     benchmarks/gpu_all.sh          results.jsonl and log.txt in $OUT, or in benchmarks/results/gpu
 #     benchmarks/gpu_all.sh --dry    the same parts on the CPU at tiny sizes, nothing built: no typo is left for the day
 #
 # A part that fails or runs out of its time is reported, the others go on, and the exit code is 1.
@@ -9,6 +9,10 @@ set -u
 cd "$(dirname "$0")/.."
 out=${OUT:-benchmarks/results/gpu}
 mkdir -p "$out"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+: >"$out/results.jsonl"
+: >"$out/log.txt"
 if [ -z "${PYTHON:-}" ]; then
     PYTHON=$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)
 fi
@@ -16,7 +20,7 @@ export PYTHONPATH=. PYTHONUNBUFFERED=1
 failed=()
 total=470 # seconds, of all parts
 
-# part NAME SECONDS COMMAND...: run within that time and what is left of all; standard output to NAME.jsonl, the rest to NAME.log
+# part NAME SECONDS COMMAND...: run within that time and what is left of all; JSON lines to results.jsonl, all else to log.txt
 part() {
     local name=$1 limit=$2 start=$SECONDS
     shift 2
@@ -26,13 +30,16 @@ part() {
         failed+=("$name")
         return
     fi
-    timeout "$limit" "$@" >"$out/$name.jsonl" 2>"$out/$name.log"
+    timeout "$limit" "$@" >"$scratch/out" 2>"$scratch/err"
     local code=$?
-    echo "== $name: exit code $code after $((SECONDS - start)) s"
-    cat "$out/$name.jsonl"
+    local told="== $name: exit code $code after $((SECONDS - start)) s"
+    grep '^{"' "$scratch/out" >>"$out/results.jsonl"
+    { echo "$told" && grep -v '^{"' "$scratch/out"; cat "$scratch/err"; } >>"$out/log.txt"
+    echo "$told"
+    cat "$scratch/out"
     if [ $code -ne 0 ]; then
         failed+=("$name")
-        tail -n 15 "$out/$name.log"
+        tail -n 15 "$scratch/err"
     fi
 }
 

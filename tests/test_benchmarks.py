@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -25,8 +26,10 @@ def gpu_all(out: Path, python: str) -> subprocess.CompletedProcess[str]:
 def test_every_part_of_the_gpu_script_runs(tmp_path):
     done = gpu_all(tmp_path, sys.executable)
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = {part: (tmp_path / f"{part}.jsonl").read_text().splitlines() for part in PARTS}
-    results = {part: [json.loads(line) for line in lines[part]] for part in PARTS if part != "tests"}
+    results = defaultdict(list)
+    for text in (tmp_path / "results.jsonl").read_text().splitlines():
+        line = json.loads(text)
+        results[line["benchmark"].removeprefix("gpu ")].append(line)
     assert {part: len(found) for part, found in results.items()} == {
         "ceiling": 2,
         "gradient": 2 * 3 * 2,
@@ -47,3 +50,5 @@ def test_a_part_that_fails_is_told_and_the_others_go_on(tmp_path):
     done = gpu_all(tmp_path, "false")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == f"failed: {' '.join(PARTS)}"
+    told = (tmp_path / "log.txt").read_text()
+    assert all(f"== {part}: exit code 1" in told for part in PARTS)

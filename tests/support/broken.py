@@ -43,10 +43,10 @@ def correction_times_beta(monkeypatch) -> None:
 def full_first_kick(monkeypatch) -> None:
     """The first half kick of a trajectory is a full one, and the error counted from there (geoopt)."""
 
-    def kicked(system, start, beta, step_size, n_leapfrog, fresh=None):
+    def kicked(system, start, beta, step_size, n_leapfrog, fresh=None, **longest):
         impulse = (-0.5 * step_size * beta).unsqueeze(-1)
         p = start.momentum + impulse * system.manifold.project_tangent(start.x, start.grad)
-        return leapfrog.leapfrog(system, replace(start, momentum=p), beta, step_size, n_leapfrog, fresh)
+        return leapfrog.leapfrog(system, replace(start, momentum=p), beta, step_size, n_leapfrog, fresh, **longest)
 
     def error(start, end, beta):
         return 0.0 * true_energy_error(start, end, beta) - 0.02  # nearly always accepted, as it was there

@@ -1,5 +1,7 @@
 """The CUDA path of trajectories, run on the CPU: the same code, stages in plain torch and compiled."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -146,3 +148,46 @@ def test_exact_law(monkeypatch, backend, forces):
     assert draws.simulation.forces == forces
     assert draws.simulation.system._fused.stages.backend == backend
     assert_exact(draws)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("forces", batched.FORCES)
+@pytest.mark.parametrize("name", ACTIVATION_NAMES)
+def test_on_a_device(name, forces):
+    """Energies to roundings of float32 whatever the forces are, forces to their own; trajectories in float32."""
+    unit = {"float32": UNIT, "tf32": 2.0**-11, "bfloat16": BFLOAT16_UNIT}[forces]
+    c = case(name, (31, 64, 19), 70)
+    on_device = {n: t.cuda() for n, t in vars(c).items() if isinstance(t, torch.Tensor)}
+    net = c.networks
+    on_device["networks"] = replace(
+        net,
+        ids=net.ids.cuda(),
+        weights=tuple(w.cuda() for w in net.weights),
+        biases=tuple(b if b is None else b.cuda() for b in net.biases),
+        readout=net.readout.cuda(),
+    )
+    networks = BatchedNetworks.where_possible(on_device["networks"], forces)
+    energy, grad = (t.cpu() for t in networks.energy_and_grad(on_device["x"]))
+    exact_energy, exact_grad = c.definition.energy_and_grad(c.x.double())
+    scale = exact_grad.norm(dim=-1) * c.x.norm(dim=-1) + exact_energy.abs()
+    assert ((energy - exact_energy).abs() / scale).max() < 20 * UNIT
+    if "relu" not in name:  # a kink near an input turns a rounding into a slope
+        assert ((grad - exact_grad).norm(dim=-1) / exact_grad.norm(dim=-1)).max() < 20 * unit
+    if forces == "float32" and "relu" not in name:
+        end = networks.leapfrog(
+            *(on_device["x"], on_device["p"], networks.energy_and_grad(on_device["x"])[1], None, on_device["beta"]),
+            *(on_device["step_size"], on_device["n_leapfrog"], int(c.n_leapfrog.max()), REPROJECT_EVERY),
+        )
+        assert_same_end(type(end)(*(t.cpu() for t in end)), c.exact(), 3000 * UNIT)
+
+
+@pytest.mark.cuda
+def test_results_hardly_depend_on_the_cut():
+    """On a device a product's algorithm may follow its shape: to rounding, not to the bit."""
+    c = case("tanh", (31, 64, 19), 70, n_networks=4)
+    ids = torch.arange(4, device="cuda")
+    args = {"sigma_w": 1.2, "sigma_b": 0.5, "dtype": torch.float32}
+    drawn = type(c.networks).draw((31, 64, 19), c.networks.activation, ids=ids, seed=5, **args)
+    whole = BatchedNetworks.where_possible(drawn, "float32")
+    x = c.x.cuda()
+    torch.testing.assert_close(whole.narrow(2, 4).force(x[2:]), whole.force(x)[2:], rtol=1e-4, atol=1e-5)
