@@ -158,6 +158,7 @@ class RunSection(_Section):
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "auto"
     block_networks: Annotated[int, Field(ge=1)] | None = None
+    cuda_graphs: Literal["auto", "on", "off"] = "auto"
 
     @field_validator("device")
     @classmethod
@@ -209,7 +210,7 @@ class RunConfig(_Section):
     def physics(self) -> dict[str, Any]:
         """The part of the configuration that decides the numbers; the rest decides where and how fast."""
         data = self.model_dump(mode="json")
-        for key in ("checkpoint_every_s", "device", "block_networks"):
+        for key in ("checkpoint_every_s", "device", "block_networks", "cuda_graphs"):
             del data["run"][key]
         del data["output"]["directory"]
         return data

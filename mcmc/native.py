@@ -15,7 +15,7 @@ from torch import Tensor
 
 Backend = Literal["extension", "reference"]
 
-INTERFACE: Final = 3  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
+INTERFACE: Final = 4  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
 
 extension_error: str | None = None
 _has_cuda = False
@@ -104,6 +104,14 @@ def _register_fakes() -> None:
 
     @torch.library.register_fake("mlp_gibbs::philox_normal")
     def _(seed: int, purpose: int, network: Tensor, chain: Tensor, step: int, n: int, dtype: torch.dtype) -> Tensor:
+        return network.new_empty((network.shape[0], chain.shape[0], n), dtype=dtype)
+
+    @torch.library.register_fake("mlp_gibbs::philox_uniform_at")
+    def _(seed: int, purpose: int, network: Tensor, chain: Tensor, step: Tensor, n: int) -> Tensor:
+        return network.new_empty((network.shape[0], chain.shape[0], n), dtype=torch.float64)
+
+    @torch.library.register_fake("mlp_gibbs::philox_normal_at")
+    def _(seed: int, purpose: int, network: Tensor, chain: Tensor, step: Tensor, n: int, dtype: torch.dtype) -> Tensor:
         return network.new_empty((network.shape[0], chain.shape[0], n), dtype=dtype)
 
     @torch.library.register_fake("mlp_gibbs::deo_swap_")

@@ -152,11 +152,13 @@ def philox4x32(counter: Tensor, key: Tensor) -> Tensor:
 
 
 def _stream_words(
-    seed: int, purpose: int, network: Tensor, chain: Tensor, step: int, n: int, per_block: int
+    seed: int, purpose: int, network: Tensor, chain: Tensor, step: int | Tensor, n: int, per_block: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Words of every block that n numbers need, each (D, C, ceil(n / per_block))."""
     k0, k1 = stream_key(seed, purpose)
-    _check_range("step", step, WORD, "2^32")
+    if not isinstance(step, Tensor):
+        _check_range("step", step, WORD, "2^32")
+        step = torch.full((1,), step, dtype=torch.int64, device=network.device)
     if not 0 <= n <= per_block * WORD:
         raise ValueError(f"n must be in [0, {per_block} * 2^32], found {n}")
     for name, axis, t in (("network", "D", network), ("chain", "C", chain)):
@@ -167,20 +169,21 @@ def _stream_words(
     shape = (network.shape[0], chain.shape[0], block.shape[0])
     counter = (
         block.expand(shape),
-        torch.full(shape, step, dtype=torch.int64, device=network.device),
+        step.expand(shape),
         chain[:, None].expand(shape),
         network[:, None, None].expand(shape),
     )
     return _rounds(counter, k0, k1)
 
 
-def philox_uniform(seed: int, purpose: int, network: Tensor, chain: Tensor, step: int, n: int) -> Tensor:
+def philox_uniform(seed: int, purpose: int, network: Tensor, chain: Tensor, step: int | Tensor, n: int) -> Tensor:
     """Uniform numbers of (0, 1), two a block: u = (k + 1/2) 2^-52, k the 52 top bits of a pair of words.
 
     Symmetric about 1/2 and strictly inside the interval; element j is number j mod 2 of block floor(j / 2).
 
     Args:
         network: (D,) int64 network ids.  chain: (C,) int64 chain ids.  n: numbers for each of them.
+        step:    one number, or a tensor (1,) int64 that holds it.
     Returns:
         (D, C, n) float64.
     Raises:
@@ -207,7 +210,7 @@ def _normal_pair(w: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def philox_normal(
-    seed: int, purpose: int, network: Tensor, chain: Tensor, step: int, n: int, dtype: torch.dtype
+    seed: int, purpose: int, network: Tensor, chain: Tensor, step: int | Tensor, n: int, dtype: torch.dtype
 ) -> Tensor:
     """Standard normal numbers, four a block, computed in float64 and rounded to `dtype` at the end.
 

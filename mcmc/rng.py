@@ -82,14 +82,18 @@ class Streams:
     def to(self, device: torch.device | str) -> "Streams":
         return replace(self, network=self.network.to(device), chain=self.chain.to(device))
 
-    def uniform(self, purpose: Purpose, step: int, n: int) -> Tensor:
-        """(D, C, n) float64 uniforms strictly inside (0, 1)."""
+    def uniform(self, purpose: Purpose, step: int | Tensor, n: int) -> Tensor:
+        """(D, C, n) float64 uniforms strictly inside (0, 1); a step on the device (1,) int64 is read there."""
         if native.backend_for(self.device) == "extension":
+            if isinstance(step, Tensor):
+                return torch.ops.mlp_gibbs.philox_uniform_at(self.seed, int(purpose), self.network, self.chain, step, n)
             return torch.ops.mlp_gibbs.philox_uniform(self.seed, int(purpose), self.network, self.chain, step, n)
         return philox.philox_uniform(self.seed, int(purpose), self.network, self.chain, step, n)
 
-    def normal(self, purpose: Purpose, step: int, n: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    def normal(self, purpose: Purpose, step: int | Tensor, n: int, dtype: torch.dtype = torch.float64) -> Tensor:
         """(D, C, n) standard normals, computed in float64 and rounded to `dtype` (float64 or float32)."""
         if native.backend_for(self.device) == "extension":
-            return torch.ops.mlp_gibbs.philox_normal(self.seed, int(purpose), self.network, self.chain, step, n, dtype)
+            ops = torch.ops.mlp_gibbs
+            draw = ops.philox_normal_at if isinstance(step, Tensor) else ops.philox_normal
+            return draw(self.seed, int(purpose), self.network, self.chain, step, n, dtype)
         return philox.philox_normal(self.seed, int(purpose), self.network, self.chain, step, n, dtype)

@@ -190,3 +190,23 @@ def test_wrong_streams_are_refused():
         Streams(1, torch.zeros((1, 2), dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"step must be in \[0, 2\^32\), found 4294967296"):
         streams().uniform(Purpose.TEST, 1 << 32, 1)
+
+
+@pytest.mark.parametrize("backend", ["extension", "reference"])
+def test_step_in_a_tensor_is_that_step(monkeypatch, backend):
+    """What a captured sweep counts on the device addresses the same numbers."""
+    if backend == "extension" and native.BACKEND != "extension":
+        pytest.skip("no extension")
+    streams = Streams.of(9, range(3), range(4))
+    expected = streams.uniform(Purpose.TEST, 2**31 + 5, 3), streams.normal(Purpose.TEST, 2**31 + 5, 5, torch.float32)
+    monkeypatch.setattr(native, "backend_for", lambda device: backend)
+    step = torch.tensor([2**31 + 4]) + 1
+    assert torch.equal(streams.uniform(Purpose.TEST, step, 3), expected[0])
+    assert torch.equal(streams.normal(Purpose.TEST, step, 5, torch.float32), expected[1])
+
+
+def test_step_in_a_tensor_must_be_one_number():
+    if native.BACKEND != "extension":
+        pytest.skip("no extension")
+    with pytest.raises(ValueError, match="step must be one number"):
+        Streams.of(9, range(3), range(4)).uniform(Purpose.TEST, torch.tensor([1, 2]), 3)

@@ -12,6 +12,7 @@ struct StreamAddress {
   const int64_t* network;  // (D,) ids in [0, 2^32)
   const int64_t* chain;    // (C,)
   int64_t n_networks, n_chains, n;
+  const int64_t* step_at = nullptr;  // where the step is read instead, if not null: a captured graph counts it there
 
   MLP_GIBBS_HD int64_t blocks_per_row(int64_t per_block) const { return (n + per_block - 1) / per_block; }
   MLP_GIBBS_HD int64_t n_blocks(int64_t per_block) const { return n_networks * n_chains * blocks_per_row(per_block); }
@@ -30,7 +31,8 @@ MLP_GIBBS_HD void write_block(const StreamAddress& s, int64_t per_block, int64_t
 
 MLP_GIBBS_HD PhiloxWords block_words(const StreamAddress& s, int64_t per_block, int64_t at) {
   const int64_t row = at / s.blocks_per_row(per_block);
-  return philox4x32_10({static_cast<uint32_t>(at % s.blocks_per_row(per_block)), s.step,
+  return philox4x32_10({static_cast<uint32_t>(at % s.blocks_per_row(per_block)),
+                        s.step_at != nullptr ? static_cast<uint32_t>(*s.step_at) : s.step,
                         static_cast<uint32_t>(s.chain[row % s.n_chains]),
                         static_cast<uint32_t>(s.network[row / s.n_chains])},
                        s.key);

@@ -29,6 +29,12 @@ StreamCall checked_stream(int64_t seed, int64_t purpose, const at::Tensor& netwo
   return call;
 }
 
+void check_step(const at::Tensor& step, const at::Tensor& network) {
+  check_dtype(step, "step", at::kLong);
+  TORCH_CHECK_VALUE(step.numel() == 1, "step must be one number, found shape ", step.sizes());
+  check_device(step, "step", network, "network");
+}
+
 void check_normal_dtype(at::ScalarType dtype) {
   TORCH_CHECK_VALUE(dtype == at::kDouble || dtype == at::kFloat, "dtype must be Double or Float, found ", dtype);
 }

@@ -37,6 +37,9 @@ struct StreamCall {
 StreamCall checked_stream(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain, int64_t step,
                           int64_t n, int64_t per_block);
 
+// A step that is read where it lies: one int64 beside the ids.
+void check_step(const at::Tensor& step, const at::Tensor& network);
+
 void check_normal_dtype(at::ScalarType dtype);
 
 void check_philox(const at::Tensor& counter, const at::Tensor& key);

@@ -10,6 +10,10 @@ TORCH_LIBRARY(mlp_gibbs, m) {
   m.def("philox_uniform(int seed, int purpose, Tensor network, Tensor chain, int step, int n) -> Tensor");
   m.def(
       "philox_normal(int seed, int purpose, Tensor network, Tensor chain, int step, int n, ScalarType dtype) -> Tensor");
+  m.def("philox_uniform_at(int seed, int purpose, Tensor network, Tensor chain, Tensor step, int n) -> Tensor");
+  m.def(
+      "philox_normal_at(int seed, int purpose, Tensor network, Tensor chain, Tensor step, int n, ScalarType dtype) -> "
+      "Tensor");
   m.def(
       "deo_swap_(Tensor u, Tensor energy, Tensor beta, int parity, Tensor(a!) slot_of_temp, Tensor(b!) temp_of_slot, "
       "Tensor(c!) accept_sum, Tensor(d!) swap_count, Tensor(e!) direction, Tensor(f!) round_trips) -> ()");
@@ -57,7 +61,7 @@ PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_C", "Operators of torch.ops.mlp_g
 }  // namespace
 
 // Raised with every change of a schema; mcmc/native.py compares it, so that an old build is told from a broken one.
-constexpr int INTERFACE = 3;
+constexpr int INTERFACE = 4;
 
 PyMODINIT_FUNC PyInit__C() {
   PyObject* module = PyModule_Create(&MODULE);

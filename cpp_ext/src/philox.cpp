@@ -136,10 +136,24 @@ at::Tensor philox_normal(int64_t seed, int64_t purpose, const at::Tensor& networ
   return out;
 }
 
+at::Tensor philox_uniform_at(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain,
+                             const at::Tensor& step, int64_t n) {
+  check_step(step, network);
+  return philox_uniform(seed, purpose, network, chain, *step.const_data_ptr<int64_t>(), n);
+}
+
+at::Tensor philox_normal_at(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain,
+                            const at::Tensor& step, int64_t n, at::ScalarType dtype) {
+  check_step(step, network);
+  return philox_normal(seed, purpose, network, chain, *step.const_data_ptr<int64_t>(), n, dtype);
+}
+
 TORCH_LIBRARY_IMPL(mlp_gibbs, CPU, m) {
   m.impl("philox4x32", &philox4x32);
   m.impl("philox_uniform", &philox_uniform);
   m.impl("philox_normal", &philox_normal);
+  m.impl("philox_uniform_at", &philox_uniform_at);
+  m.impl("philox_normal_at", &philox_normal_at);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from mcmc import native
 from mcmc.exchange import reference
-from mcmc.exchange.state import ExchangeState
+from mcmc.exchange.state import ExchangeState, count_attempts
 
 
 def _backend(backend: native.Backend | None, device: torch.device) -> native.Backend:
@@ -54,7 +54,7 @@ def overlap_accumulate_(
     op(overlap, lower, upper, histogram, moment_sum)
 
 
-def exchange(
+def swap_pairs(
     u: Tensor,
     energy: Tensor,
     beta: Tensor,
@@ -63,7 +63,7 @@ def exchange(
     *,
     backend: native.Backend | None = None,
 ) -> None:
-    """One round of swaps on a state, in place, attempts counted.
+    """One round of swaps on the tensors of a state, in place; the caller has the attempts counted.
 
     Args:
         u:      (D, P, R) float64 uniforms drawn before, P = floor((K - parity) / 2).
@@ -84,4 +84,17 @@ def exchange(
         state.round_trips,
         backend=backend,
     )
-    state.n_attempts[parity::2] += 1
+
+
+def exchange(
+    u: Tensor,
+    energy: Tensor,
+    beta: Tensor,
+    state: ExchangeState,
+    parity: int,
+    *,
+    backend: native.Backend | None = None,
+) -> None:
+    """`swap_pairs`, attempts counted."""
+    swap_pairs(u, energy, beta, state, parity, backend=backend)
+    count_attempts(state, parity)

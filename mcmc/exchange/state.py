@@ -75,6 +75,11 @@ def reset_statistics(state: ExchangeState) -> None:
     state.n_attempts[:] = 0
 
 
+def count_attempts(state: ExchangeState, parity: int) -> None:
+    """Notes that every pair of that parity was tried once more."""
+    state.n_attempts[parity::2] += 1
+
+
 def check_invariants(state: ExchangeState) -> None:
     """Raises AssertionError unless the permutations are inverse of each other and every counter is possible.
 

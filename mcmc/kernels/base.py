@@ -70,11 +70,13 @@ class StepParams:
     Attributes:
         step_size:     (D, C), in the dtype of the positions.
         n_leapfrog:    leapfrog steps of a trajectory, one number or (D, C) int64.
+        longest:       largest of n_leapfrog where that is a tensor; asked of the device if not given.
         redraw_at_zero: some chain has beta = 0 exactly; its position is then drawn afresh from the reference measure.
     """
 
     step_size: Tensor
     n_leapfrog: int | Tensor = 1
+    longest: int | None = None
     redraw_at_zero: bool = False
 
 
@@ -90,9 +92,9 @@ class Kernel(Protocol):
         ...
 
     def step(
-        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int
+        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int | Tensor
     ) -> tuple[ChainState, StepInfo]:
-        """One transition of every chain; beta is (D, C) float64, step numbers the noise."""
+        """One transition of every chain; beta is (D, C) float64, step (a number, or (1,) int64) numbers the noise."""
         ...
 
 
@@ -104,7 +106,7 @@ def initial_positions(streams: Streams, system: System) -> Tensor:
     return x
 
 
-def fresh_positions(streams: Streams, system: System, params: StepParams, step: int) -> Tensor | None:
+def fresh_positions(streams: Streams, system: System, params: StepParams, step: int | Tensor) -> Tensor | None:
     """(D, C, n0) iid draws for chains at beta = 0, the exact and fastest kernel there; None if there are none."""
     if not params.redraw_at_zero:
         return None

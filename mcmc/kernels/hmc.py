@@ -33,7 +33,7 @@ class Hmc:
         return ChainState(x, energy, grad)
 
     def step(
-        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int
+        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int | Tensor
     ) -> tuple[ChainState, StepInfo]:
         u_accept, u_jitter = streams.uniform(Purpose.ACCEPT, step, 2).unbind(-1)
         noise = streams.normal(Purpose.MOMENTUM, step, system.n_sites, system.dtype)
@@ -41,6 +41,6 @@ class Hmc:
         step_size = params.step_size * (1 + self.jitter * (2 * u_jitter - 1)).to(system.dtype)
         start = replace(state, momentum=momentum)
         fresh = fresh_positions(streams, system, params, step)
-        end = leapfrog(system, start, beta, step_size, params.n_leapfrog, fresh)
+        end = leapfrog(system, start, beta, step_size, params.n_leapfrog, fresh, longest=params.longest)
         info = metropolis(u_accept, energy_error(start, end, beta))
         return select(info.is_accepted, end, state), info

@@ -51,7 +51,7 @@ class Langevin:
         return ChainState(x, energy, grad, system.manifold.project_tangent(x, noise))
 
     def step(
-        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int
+        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int | Tensor
     ) -> tuple[ChainState, StepInfo]:
         assert state.momentum is not None
         u = streams.uniform(Purpose.ACCEPT, step, 1)[..., 0]

@@ -30,6 +30,8 @@ def leapfrog(
     step_size: Tensor,
     n_leapfrog: int | Tensor,
     fresh: Tensor | None = None,
+    *,
+    longest: int | None = None,
 ) -> ChainState:
     """End point of the trajectory of every chain.
 
@@ -38,19 +40,20 @@ def leapfrog(
         beta:       (D, C) float64.
         step_size:  (D, C), eps.
         n_leapfrog: number of steps, one for all or one a chain; chains that are done stand still.
+        longest:    largest of n_leapfrog; if not given, a device is asked for it, and waited for.
         fresh:      (D, C, n0) end positions of the chains at beta = 0, where a draw of one's own is exact and fastest.
     Returns:
         positions, energies, gradients and momenta at the end.
     """
     assert start.grad is not None
     assert start.momentum is not None
+    n_steps = longest or (n_leapfrog if isinstance(n_leapfrog, int) else int(n_leapfrog.max()))
     fused = system.fused_leapfrog(
-        start.x, start.momentum, start.grad, fresh, beta, step_size, n_leapfrog, REPROJECT_EVERY
+        start.x, start.momentum, start.grad, fresh, beta, step_size, n_leapfrog, n_steps, REPROJECT_EVERY
     )
     if fused is not None:
         return ChainState(fused.x, fused.energy, fused.grad, fused.momentum, fused.kinetic_change)
     manifold = system.manifold
-    n_steps = n_leapfrog if isinstance(n_leapfrog, int) else int(n_leapfrog.max())
     x, p, grad, energy = start.x, start.momentum, start.grad, start.energy
 
     def eps_of_step(i: int) -> Tensor:

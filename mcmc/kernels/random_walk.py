@@ -26,7 +26,7 @@ class RandomWalk:
         return ChainState(x, system.energy(x))
 
     def step(
-        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int
+        self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int | Tensor
     ) -> tuple[ChainState, StepInfo]:
         u = streams.uniform(Purpose.ACCEPT, step, 1)[..., 0]
         manifold = system.manifold

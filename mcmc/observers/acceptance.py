@@ -13,12 +13,12 @@ class StepDiagnostics(SumObserver):
     """Sums over all kernel steps of a segment (it sees every sweep, measured or not).
 
     Attributes:
-        tensors: the sums of `StepStatistics` by name, (D, K, R) float64, and `n_steps` (1,) int64 on the CPU.
+        tensors: the sums of `StepStatistics` by name, (D, K, R) float64, and `n_steps` (1,) int64.
     """
 
     def __init__(self, shape: tuple[int, int, int], device: torch.device):
         self.tensors = {name: torch.zeros(shape, dtype=torch.float64, device=device) for name in _SUMS}
-        self.tensors["n_steps"] = torch.zeros(1, dtype=torch.int64)
+        self.tensors["n_steps"] = torch.zeros(1, dtype=torch.int64, device=device)
 
     def observe(self, statistics: StepStatistics) -> None:
         """Take in the steps of one sweep."""

@@ -14,14 +14,14 @@ class IdentityA(SumObserver):
     """Sums over draws of the replica means of both sides, one a network and temperature.
 
     Attributes:
-        tensors: `energy` and `overlap` (D, K) float64, sums; `n` (1,) int64 on the CPU, draws so far.
+        tensors: `energy` and `overlap` (D, K) float64, sums; `n` (1,) int64, draws so far.
     """
 
     def __init__(self, n_networks: int, n_temperatures: int, device: torch.device):
         self.tensors = {
             "energy": torch.zeros((n_networks, n_temperatures), dtype=torch.float64, device=device),
             "overlap": torch.zeros((n_networks, n_temperatures), dtype=torch.float64, device=device),
-            "n": torch.zeros(1, dtype=torch.int64),
+            "n": torch.zeros(1, dtype=torch.int64, device=device),
         }
 
     def observe(self, measurement: Measurement) -> None:

@@ -13,7 +13,7 @@ class Series:
 
     Attributes:
         tensors: `energy` (capacity, D, K, R) float64; `overlap` (capacity, D, K, P, L+1) and `self_overlap`
-            (capacity, D, K, R, L+1) float32, if overlaps are measured; `n` (1,) int64 on the CPU, draws so far.
+            (capacity, D, K, R, L+1) float32, if overlaps are measured; `n` (1,) int64, draws so far.
     """
 
     def __init__(self, capacity: int, shape: tuple[int, int, int], n_layers: int | None, device: torch.device):
@@ -21,7 +21,7 @@ class Series:
         n_replicas = shape[2]
         n_pairs = n_replicas * (n_replicas - 1) // 2
         self.tensors: dict[str, Tensor] = {
-            "n": torch.zeros(1, dtype=torch.int64),
+            "n": torch.zeros(1, dtype=torch.int64, device=device),
             "energy": torch.zeros((capacity, *shape), dtype=torch.float64, device=device),
         }
         if n_layers is not None:
@@ -30,11 +30,10 @@ class Series:
             self.tensors["self_overlap"] = torch.zeros(within, dtype=torch.float32, device=device)
 
     def observe(self, measurement: Measurement) -> None:
-        n = int(self.tensors["n"])
-        self.tensors["energy"][n] = measurement.energy / measurement.n_sites
+        self._append("energy", measurement.energy / measurement.n_sites)
         if measurement.overlaps is not None:
-            self.tensors["overlap"][n] = measurement.overlaps.between
-            self.tensors["self_overlap"][n] = measurement.overlaps.within
+            self._append("overlap", measurement.overlaps.between)
+            self._append("self_overlap", measurement.overlaps.within)
         self.tensors["n"] += 1
 
     def merge(self, other: Observer) -> None:
@@ -51,3 +50,8 @@ class Series:
         n = int(self.tensors["n"])
         paths = {"energy": Key.ENERGY, "overlap": Key.OVERLAP, "self_overlap": Key.SELF_OVERLAP}
         return {path: self.tensors[name][:n].cpu().numpy() for name, path in paths.items() if name in self.tensors}
+
+    def _append(self, name: str, values: Tensor) -> None:
+        # the place is read on the device, so that a recorded measurement finds the next one
+        kept = self.tensors[name]
+        kept.index_copy_(0, self.tensors["n"], values.to(kept.dtype).unsqueeze(0))

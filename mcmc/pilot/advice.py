@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,8 @@ def _steps_per_sweep(base: Simulation, sampler: SamplerConfig) -> int:
     if not has_swap_attempts(base):
         return sampler.steps_per_sweep
     one_step = restarted(base, _changed(sampler, steps_per_sweep=1), exchange=True)
-    share = _median_seconds(one_step.swap) / _median_seconds(one_step.explore)
+    swap, explore = partial(one_step.swap, 0, 0), partial(one_step.explore, 0)
+    share = _median_seconds(swap) / _median_seconds(explore)
     return min(math.ceil(share / EXCHANGE_SHARE), MOST_STEPS_PER_SWEEP)
 
 

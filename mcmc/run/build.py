@@ -17,6 +17,7 @@ from mcmc.systems.mlp.activations import make_activation
 from mcmc.systems.mlp.energy import MlpSystem
 from mcmc.systems.mlp.networks import Networks
 
+SHARE_OF_FREE_MEMORY = 0.8  # the rest is for products, graphs and what the allocator cannot put together
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -34,6 +35,19 @@ class Block:
     stop: int
 
 
+def why_no_cuda() -> str | None:
+    """What keeps torch from using a CUDA device, in words; None if nothing does."""
+    if torch.version.cuda is None:
+        return "this torch is built without CUDA"
+    if torch.cuda.is_available():
+        return None
+    try:
+        torch.cuda.init()  # says what is wrong: a driver that is too old, none at all
+    except (RuntimeError, AssertionError) as error:
+        return str(error).split("\n", maxsplit=1)[0].rstrip(".")
+    return "torch sees no CUDA device"
+
+
 def resolve_device(name: str) -> torch.device:
     """The device of a configuration; "auto" is CUDA where there is one.
 
@@ -44,9 +58,10 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
     if device.type == "cuda":
-        n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) >= n_devices:
-            why = "this torch is built without CUDA" if torch.version.cuda is None else f"torch sees {n_devices}"
+        why = why_no_cuda()
+        if why is None and (device.index or 0) >= torch.cuda.device_count():
+            why = f"torch sees {torch.cuda.device_count()}"
+        if why is not None:
             raise DeviceError(f"device '{name}' was asked for and {why}. Use --device cpu, or auto.")
     return device
 
@@ -66,6 +81,41 @@ def build_system(config: RunConfig, device: torch.device) -> MlpSystem:
         dtype=DTYPES[config.run.dtype],
     )
     return MlpSystem(networks, choose_forces(config, device).used)
+
+
+@dataclass(frozen=True)
+class BlockChoice:
+    """What a run file records about blocks.
+
+    Attributes:
+        asked:  `run.block_networks`.
+        used:   networks that are moved together.
+        reason: why `used` is neither `asked` nor all; None if it is.
+    """
+
+    asked: int | None
+    used: int
+    reason: str | None = None
+
+
+def choose_blocks(config: RunConfig, device: torch.device) -> BlockChoice:
+    """As configured; else on CUDA the largest equal blocks whose memory is free, and all networks elsewhere."""
+    asked, n_networks = config.run.block_networks, config.model.n_networks
+    if asked is not None or device.type != "cuda":
+        return BlockChoice(asked, min(asked or n_networks, n_networks))
+    free = SHARE_OF_FREE_MEMORY * available_memory_bytes(device)
+    for n_blocks in range(1, n_networks + 1):
+        size = -(-n_networks // n_blocks)
+        needed = sum(memory_bytes(with_blocks(config, size)).values())
+        if needed <= free or size == 1:
+            break
+    reason = None if n_blocks == 1 else f"{free / 2**30:.3g} GiB are free for it, all at once would not fit"
+    return BlockChoice(asked, size, reason)
+
+
+def with_blocks(config: RunConfig, size: int) -> RunConfig:
+    """The same run in blocks of that many networks."""
+    return config.model_copy(update={"run": config.run.model_copy(update={"block_networks": size})})
 
 
 def build_blocks(config: RunConfig, system: System) -> list[Block]:

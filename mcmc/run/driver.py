@@ -18,7 +18,15 @@ from mcmc.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mcmc.io.directory import BURN_IN_FILE, RunDirectory
 from mcmc.io.segment import read_segment
 from mcmc.run.adaptation import learn_from_sweep
-from mcmc.run.build import available_memory_bytes, memory_bytes, resolve_device
+from mcmc.run.build import (
+    available_memory_bytes,
+    choose_blocks,
+    memory_bytes,
+    resolve_device,
+    why_no_cuda,
+    with_blocks,
+)
+from mcmc.run.graph import choose_graphs
 from mcmc.run.precision import choose_forces
 from mcmc.run.production import Production
 from mcmc.run.progress import Progress
@@ -64,13 +72,16 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOut
         NonFiniteEnergyError, StorageError: the last checkpoint is intact.
     """
     device = resolve_device(config.run.device)
-    refuse_if_too_large(config, device)
+    blocks = choose_blocks(config, device)
+    in_blocks = with_blocks(config, blocks.used)
+    refuse_if_too_large(in_blocks, device)
     run_directory = RunDirectory(directory)
-    run_directory.open_for(config, _facts(config, device))
+    choices = _choices(config, device) | {"block_networks": vars(blocks)}
+    run_directory.open_for(config, choices | _facts(device))
     with run_directory.locked(), _signals() as caught:
-        run_directory.log("start", device=str(device))
+        run_directory.log("start", **choices)
         try:
-            outcome = _Driver(config, run_directory, device, is_quiet).go(caught)
+            outcome = _Driver(in_blocks, run_directory, device, is_quiet).go(caught)
         except MlpGibbsError as error:
             run_directory.log(type(error).__name__, message=str(error))
             raise
@@ -103,7 +114,7 @@ class _Driver:
         self._check_segments(checkpoint)
         self.simulation = Simulation.start(config, device)
         self.production = Production(config, self.simulation)
-        self.is_fallback_told = False
+        self.is_fallback_told = self.is_capture_failure_told = False
         if checkpoint is not None:
             self.simulation.load_arrays(checkpoint.arrays, checkpoint.meta)
             self.production.load_arrays(checkpoint.arrays, checkpoint.meta)
@@ -163,6 +174,11 @@ class _Driver:
         if fallback is not None and not self.is_fallback_told:
             self.is_fallback_told = True
             self.directory.log("fallback", to=self.simulation.forces, **fallback)
+        recorder = self.simulation.recorder
+        if recorder is not None and recorder.failure is not None and not self.is_capture_failure_told:
+            self.is_capture_failure_told = True
+            self.directory.log("no CUDA graphs", reason=recorder.failure)
+            self.progress.note(f"sweeps are not captured as CUDA graphs: {recorder.failure}")
 
     def _phase(self) -> str:
         return "burn-in" if self.simulation.sweep < self.config.run.n_burn_in else "production"
@@ -217,12 +233,21 @@ def _signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _facts(config: RunConfig, device: torch.device) -> dict[str, Any]:
+def _choices(config: RunConfig, device: torch.device) -> dict[str, Any]:
+    """What was asked for, what is used, and why where the two differ."""
+    is_second_choice = config.run.device == "auto" and device.type == "cpu"
     return {
+        "device": str(device),
+        "why_no_cuda": why_no_cuda() if is_second_choice else None,
         "forces": vars(choose_forces(config, device)),
+        "cuda_graphs": vars(choose_graphs(config, device)),
+    }
+
+
+def _facts(device: torch.device) -> dict[str, Any]:
+    return {
         "host": socket.gethostname(),
         "torch": torch.__version__,
-        "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "n_threads": torch.get_num_threads(),
         "exchange_backend": native.BACKEND,

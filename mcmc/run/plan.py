@@ -10,7 +10,7 @@ import torch
 
 from mcmc.config import RunConfig
 from mcmc.kernels.registry import leapfrog_steps
-from mcmc.run.build import available_memory_bytes, memory_bytes, resolve_device
+from mcmc.run.build import available_memory_bytes, choose_blocks, memory_bytes, resolve_device, with_blocks
 from mcmc.run.driver import refuse_if_too_large
 from mcmc.run.simulation import Simulation
 
@@ -100,6 +100,7 @@ def plan(config: RunConfig) -> Plan:
         ConfigError: it does not fit in memory.   DeviceError: the device is not there.
     """
     device = resolve_device(config.run.device)
+    config = with_blocks(config, choose_blocks(config, device).used)
     refuse_if_too_large(config, device)
     peak_before = _peak_bytes(device)
     simulation = Simulation.start(config, device)

@@ -27,6 +27,7 @@ class Production:
     def __init__(self, config: RunConfig, simulation: Simulation):
         self.config, self.simulation = config, simulation
         self.n_done = 0
+        self._observe = simulation.recorded(self._measure)
         device, ranges = simulation.system.device, simulation.system.overlap_ranges()
         n_networks, n_temperatures, _ = simulation.shape
         capacity = config.segment_sweeps // config.run.measure_every
@@ -48,9 +49,7 @@ class Production:
         """Observe the sweep that was just done; True if it completed a segment."""
         self.n_done += 1
         if self.n_done % self.config.run.measure_every == 0:
-            measurement = self.simulation.measure()
-            for observer in self.observers.values():
-                observer.observe(measurement)
+            self._observe()
         return self.n_done % self.config.segment_sweeps == 0 or self.n_done == self.config.run.n_sweeps
 
     def write_segment(self, directory: RunDirectory) -> None:
@@ -89,6 +88,11 @@ class Production:
         for name, observer in self.observers.items():
             for key, tensor in observer.tensors.items():
                 tensor.copy_(torch.from_numpy(arrays[f"observers/{name}/{key}"]))
+
+    def _measure(self) -> None:
+        measurement = self.simulation.measure()
+        for observer in self.observers.values():
+            observer.observe(measurement)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         simulation, exchange = self.simulation, self.simulation.exchange

@@ -16,6 +16,7 @@ from mcmc.exchange.ladder import BetaLadder
 from mcmc.exchange.state import (
     ExchangeState,
     beta_of_slot,
+    count_attempts,
     from_state_dict,
     initial_exchange_state,
     state_dict,
@@ -27,8 +28,9 @@ from mcmc.kernels.tuning import StepSizeTuner
 from mcmc.observers.acceptance import StepDiagnostics
 from mcmc.observers.base import Measurement, StepStatistics
 from mcmc.rng import Purpose, Streams
-from mcmc.run.build import Block, build_blocks, build_system, initial_ladder
+from mcmc.run.build import Block, build_blocks, build_system, choose_blocks, initial_ladder, with_blocks
 from mcmc.run.checks import CHECK_EVERY, CheckRecord, check_one_of_each_temperature, defect_of
+from mcmc.run.graph import CudaRecorder, Recorded, RecordedSweep, Recorder, Work, choose_graphs
 from mcmc.run.precision import choose_forces
 from mcmc.systems.base import System
 
@@ -46,6 +48,7 @@ class Simulation:
         checks:      of trajectories, since the last segment.
         forces:      precision of the forces in use (`mcmc.run.precision`).
         fallback:    sweep, earlier precision and reason of the change to forces as fine as the positions; or None.
+        recorder:    makes graphs of sweeps; None where each operation is launched on its own.
     """
 
     config: RunConfig
@@ -63,6 +66,7 @@ class Simulation:
     checks: CheckRecord = field(init=False)
     forces: str = field(init=False)
     fallback: dict[str, Any] | None = None
+    recorder: Recorder | None = None
     first_bad_step: Tensor = field(init=False)
     first_bad_beta: Tensor = field(init=False)
 
@@ -78,10 +82,24 @@ class Simulation:
         self._swap_streams = Streams(
             self.config.run.seed, self.system.network_ids, torch.arange(n_replicas, device=self.system.device)
         )
+        self._recorded_sweep = None
+        if self.recorder is not None:
+            sums = torch.zeros((4, *self.shape), dtype=torch.float64, device=self.system.device)
+            statistics = StepStatistics(sums[0], sums[1], sums[2], sums[3], self.config.sampler.steps_per_sweep)
+            self._recorded_sweep = RecordedSweep(
+                self._sweep, lambda: self.chains, statistics, self.recorder, self._fixed
+            )
 
     @classmethod
-    def start(cls, config: RunConfig, device: torch.device) -> "Simulation":
-        """A run at sweep 0: networks drawn, every chain at an independent uniform point."""
+    def start(cls, config: RunConfig, device: torch.device, *, recorder: Recorder | None = None) -> "Simulation":
+        """A run at sweep 0: networks drawn, every chain at an independent uniform point.
+
+        Args:
+            recorder: of sweeps; if not given, the one that `run.cuda_graphs` and the device call for.
+        """
+        config = with_blocks(config, choose_blocks(config, device).used)
+        if recorder is None and choose_graphs(config, device).is_used:
+            recorder = CudaRecorder(device)
         system = build_system(config, device)
         blocks = build_blocks(config, system)
         kernel, ladder = make_kernel(config.sampler), initial_ladder(config)
@@ -102,6 +120,7 @@ class Simulation:
             n_leapfrog,
             chains,
             initial_exchange_state(*shape, device=device),
+            recorder=recorder,
         )
 
     @property
@@ -122,16 +141,21 @@ class Simulation:
 
     def advance(self) -> StepStatistics:
         """One sweep: explore, exchange; the step diagnostics take it in."""
-        statistics = self.explore()
-        self.diagnostics.observe(statistics)
-        if self.config.tempering.exchange and self.shape[1] > 1:
-            self.swap()
+        statistics = (
+            self._recorded_sweep(self.sweep) if self._recorded_sweep else self._sweep(self.sweep, self.sweep % 2)
+        )
+        if self._exchanges:
+            count_attempts(self.exchange, self.sweep % 2)
         self.sweep += 1
         if self.sweep % CHECK_EVERY == 0:
             self.check()
         if self.system.device.type != "cuda" or self.sweep % CUDA_CHECK_EVERY == 0:
             self.raise_if_nonfinite()
         return statistics
+
+    def recorded(self, work: Work) -> Work:
+        """Work on the state of this simulation, recorded where sweeps are."""
+        return work if self.recorder is None else Recorded(work, self.recorder, self._fixed)
 
     def check(self) -> None:
         """Check trajectories of the present state; fall back to finer forces, with a warning, if they fail."""
@@ -243,26 +267,55 @@ class Simulation:
             if chains.grad is not None:
                 self.chains[i] = replace(chains, grad=block.system.energy_and_grad(chains.x)[1])
 
-    def explore(self) -> StepStatistics:
-        """`steps_per_sweep` kernel steps of every chain; sums over the steps in temperature order."""
+    @property
+    def _exchanges(self) -> bool:
+        return self.config.tempering.exchange and self.shape[1] > 1
+
+    def _sweep(self, number: int | Tensor, parity: int) -> StepStatistics:
+        """Everything of a sweep that happens on the device."""
+        statistics = self.explore(number)
+        self.diagnostics.observe(statistics)
+        if self._exchanges:
+            self.swap(number, parity)
+        return statistics
+
+    def _fixed(self) -> tuple[object, ...]:
+        """What a recorded sweep or measurement takes for granted; all else it reads where it lies."""
+        return (self.system, self.ladder, self.exchange, self.beta, self._leapfrog_steps)
+
+    @property
+    def _leapfrog_steps(self) -> int | Tensor:
+        """Of every temperature: one number, or (K,) int64 on the device."""
+        if len(set(self.n_leapfrog)) == 1:
+            return self.n_leapfrog[0]
+        return _on_device(tuple(self.n_leapfrog), torch.int64, self.system.device)
+
+    def explore(self, number: int | Tensor) -> StepStatistics:
+        """`steps_per_sweep` kernel steps of every chain; sums over the steps in temperature order.
+
+        Args:
+            number: of the sweep, which numbers the noise; or (1,) int64 that holds it.
+        """
         n_networks = self.shape[0]
-        device, steps = self.system.device, self.config.sampler.steps_per_sweep
+        steps = self.config.sampler.steps_per_sweep
         beta = beta_of_slot(self.beta, self.exchange).view(n_networks, -1)
         temperature = self.exchange.temp_of_slot.view(n_networks, -1)
         step_size = self.tuner.step_size[temperature].to(self.system.dtype)
-        n_leapfrog: int | Tensor = self.n_leapfrog[0]
-        if len(set(self.n_leapfrog)) > 1:
-            n_leapfrog = _on_device(tuple(self.n_leapfrog), torch.int64, device)[temperature]
+        n_leapfrog = self._leapfrog_steps
+        if isinstance(n_leapfrog, Tensor):
+            n_leapfrog = n_leapfrog[temperature]
         statistics = []
         for i, block in enumerate(self.blocks):
             part = slice(block.start, block.stop)
             params = StepParams(
                 step_size[part],
                 n_leapfrog[part] if isinstance(n_leapfrog, Tensor) else n_leapfrog,
+                max(self.n_leapfrog),
                 redraw_at_zero=self.ladder.betas[0] == 0,
             )
             total: Tensor | None = None
-            for step in range(self.sweep * steps, (self.sweep + 1) * steps):
+            for i_step in range(steps):
+                step = number * steps + i_step
                 self.chains[i], info = self.kernel.step(
                     block.streams, block.system, self.chains[i], beta[part], params, step
                 )
@@ -275,20 +328,19 @@ class Simulation:
         acceptance, error, square, exp = in_order.unbind(-1)
         return StepStatistics(acceptance, error, square, exp, steps)
 
-    def swap(self) -> None:
-        """One round of replica exchange, even or odd pairs by the parity of the sweep."""
-        parity = self.sweep % 2
+    def swap(self, number: int | Tensor, parity: int) -> None:
+        """One round of replica exchange, even or odd pairs; attempts are counted by `advance`."""
         n_pairs = (self.shape[1] - parity) // 2
-        u = self._swap_streams.uniform(Purpose.SWAP, self.sweep, n_pairs).transpose(1, 2).contiguous()
-        ops.exchange(u, self.energy_by_slot(), self.beta, self.exchange, parity)
+        u = self._swap_streams.uniform(Purpose.SWAP, number, n_pairs).transpose(1, 2).contiguous()
+        ops.swap_pairs(u, self.energy_by_slot(), self.beta, self.exchange, parity)
 
-    def _note_nonfinite(self, info: StepInfo, beta: Tensor, part: slice, step: int) -> None:
-        if self.system.device.type == "cpu" and not bool(info.is_nonfinite.any()):
+    def _note_nonfinite(self, info: StepInfo, beta: Tensor, part: slice, step: int | Tensor) -> None:
+        if isinstance(step, int) and self.system.device.type == "cpu" and not bool(info.is_nonfinite.any()):
             return
         seen = self.first_bad_step[part]
         is_first = info.is_nonfinite & (seen < 0)
         self.first_bad_beta[part] = torch.where(is_first, beta[part], self.first_bad_beta[part])
-        seen[is_first] = step
+        self.first_bad_step[part] = torch.where(is_first, step, seen)
 
 
 @lru_cache(maxsize=16)

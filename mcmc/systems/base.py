@@ -85,6 +85,7 @@ class System(Protocol):
         beta: Tensor,
         step_size: Tensor,
         n_leapfrog: int | Tensor,
+        longest: int,
         reproject_every: int,
     ) -> TrajectoryEnd | None:
         """The trajectory of `mcmc.kernels.leapfrog.leapfrog` in one call.

@@ -28,6 +28,8 @@ def test_streams(d, c, n):
         assert_same_bits(gpu.normal(Purpose.TEST, 3, n, dtype).cpu(), expected, f"normal {dtype}")
     expected = philox.philox_uniform(cpu.seed, Purpose.TEST, cpu.network, cpu.chain, 3, n)
     assert_same_bits(gpu.uniform(Purpose.TEST, 3, n).cpu(), expected, "uniform")
+    counter = torch.tensor([3], device="cuda")
+    assert_same_bits(gpu.uniform(Purpose.TEST, counter, n).cpu(), expected, "uniform of a step on the device")
 
 
 @pytest.mark.parametrize("backend", ["extension", "reference"])

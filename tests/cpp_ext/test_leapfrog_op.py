@@ -424,7 +424,7 @@ def test_engine_of_the_environment(monkeypatch):
             assert native.fused_engine() == asked
         if asked in ("portable", "scalar"):
             assert system._fused is None
-            assert system.fused_leapfrog(*([c.x] * 3), None, c.beta, c.step_size, 1, 16) is None
+            assert system.fused_leapfrog(*([c.x] * 3), None, c.beta, c.step_size, 1, 1, 16) is None
         energies[asked] = system.energy(c.x)
     for energy in energies.values():
         assert (energy - energies["scalar"]).abs().max() < 100 * UNIT * scale_of_energy(c).max()

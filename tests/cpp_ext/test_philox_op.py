@@ -136,4 +136,7 @@ def test_operators_are_registered_properly(d):
         (torch.zeros((d, 4), dtype=torch.int64), torch.zeros((d, 2), dtype=torch.int64)),
     )
     torch.library.opcheck(torch.ops.mlp_gibbs.philox_uniform.default, (1, 2, network, chain, 3, 5))
+    step = torch.tensor([3])
+    torch.library.opcheck(torch.ops.mlp_gibbs.philox_uniform_at.default, (1, 2, network, chain, step, 5))
+    torch.library.opcheck(torch.ops.mlp_gibbs.philox_normal_at.default, (1, 2, network, chain, step, 5, torch.float32))
     torch.library.opcheck(torch.ops.mlp_gibbs.philox_normal.default, (1, 2, network, chain, 3, 5, torch.float32))

@@ -29,8 +29,8 @@ def poison(monkeypatch, kernel, at_step, value, chain=CHAIN):
         energy[NETWORK, chain] = value
         return energy
 
-    def leapfrog(*arguments):
-        end = true_leapfrog(*arguments)
+    def leapfrog(*arguments, **longest):
+        end = true_leapfrog(*arguments, **longest)
         return replace(end, energy=spoiled(end.energy))
 
     def step(self, streams, system, state, beta, params, step):

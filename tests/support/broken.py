@@ -15,7 +15,7 @@ from mcmc.run.simulation import Simulation
 from mcmc.systems.manifolds import Sphere
 
 true_energy_error = leapfrog.energy_error
-true_exchange = ops.exchange
+true_exchange = ops.swap_pairs
 true_project = Sphere.project_tangent
 
 
@@ -43,10 +43,10 @@ def correction_times_beta(monkeypatch) -> None:
 def full_first_kick(monkeypatch) -> None:
     """The first half kick of a trajectory is a full one, and the error counted from there (geoopt)."""
 
-    def kicked(system, start, beta, step_size, n_leapfrog, fresh=None):
+    def kicked(system, start, beta, step_size, n_leapfrog, fresh=None, **longest):
         impulse = (-0.5 * step_size * beta).unsqueeze(-1)
         p = start.momentum + impulse * system.manifold.project_tangent(start.x, start.grad)
-        return leapfrog.leapfrog(system, replace(start, momentum=p), beta, step_size, n_leapfrog, fresh)
+        return leapfrog.leapfrog(system, replace(start, momentum=p), beta, step_size, n_leapfrog, fresh, **longest)
 
     def error(start, end, beta):
         return 0.0 * true_energy_error(start, end, beta) - 0.02  # nearly always accepted, as it was there
@@ -67,16 +67,16 @@ def swap_sign(monkeypatch) -> None:
     def exchange(u, energy, beta, state, parity, **kwargs):
         true_exchange(u, -energy, beta, state, parity, **kwargs)
 
-    monkeypatch.setattr(ops, "exchange", exchange)
+    monkeypatch.setattr(ops, "swap_pairs", exchange)
 
 
 def stale_energy_after_swap(monkeypatch) -> None:
     """The next step compares with the energy of before the last step (flowMC issue 90)."""
     true_explore = Simulation.explore
 
-    def explore(self):
+    def explore(self, number):
         before = [chains.energy for chains in self.chains]
-        statistics = true_explore(self)
+        statistics = true_explore(self, number)
         self.chains = [replace(c, energy=e) for c, e in zip(self.chains, before, strict=True)]
         return statistics
 

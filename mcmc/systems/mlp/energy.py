@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mcmc.systems.base import Overlaps, TrajectoryEnd
 from mcmc.systems.manifolds import Sphere
+from mcmc.systems.mlp.batched import BatchedNetworks
 from mcmc.systems.mlp.fused import FusedNetworks
 from mcmc.systems.mlp.networks import Networks
 from mcmc.types import replica_pairs
@@ -25,9 +26,9 @@ class MlpSystem:
     """The energy H(x) of D frozen networks over their input on the sphere |x|^2 = N_0 (a `System`).
 
     Attributes:
-        networks:    never written to: packed copies of the weights are kept (mcmc/systems/mlp/fused.py).
-        forces:      products of the forces, not of the energies, on the tile unit: float32, bfloat16_3x or bfloat16
-            (docs/run_file.md). They remain a function of x, so the sampler remains exact.
+        networks:    never written to: copies of the weights are kept (mcmc/systems/mlp/fused.py, batched.py).
+        forces:      products of the forces, not of the energies: float32, bfloat16_3x or bfloat16 on the tile unit of
+            a processor, float32, tf32 or bfloat16 on CUDA. They remain a function of x, so the sampler remains exact.
     """
 
     networks: Networks
@@ -84,10 +85,13 @@ class MlpSystem:
         beta: Tensor,
         step_size: Tensor,
         n_leapfrog: int | Tensor,
+        longest: int,
         reproject_every: int,
     ) -> TrajectoryEnd | None:
         if self._fused is None:
             return None
+        if isinstance(self._fused, BatchedNetworks):
+            return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, longest, reproject_every)
         return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, reproject_every)
 
     def _forward_and_back(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -140,7 +144,7 @@ class MlpSystem:
         return replace(self, networks=self.networks.to(torch.float64), forces="float64")
 
     def with_finest_forces(self) -> Self | None:
-        return replace(self, forces="float32") if self.forces in ("bfloat16_3x", "bfloat16") else None
+        return replace(self, forces="float32") if self.forces in ("bfloat16_3x", "tf32", "bfloat16") else None
 
     def narrow(self, start: int, stop: int) -> Self:
         part = replace(self, networks=self.networks.narrow(start, stop))
@@ -149,8 +153,9 @@ class MlpSystem:
         return part
 
     @cached_property
-    def _fused(self) -> FusedNetworks | None:
-        return FusedNetworks.where_possible(self.networks, self.forces)
+    def _fused(self) -> FusedNetworks | BatchedNetworks | None:
+        of_device = BatchedNetworks if self.device.type == "cuda" else FusedNetworks
+        return of_device.where_possible(self.networks, self.forces)
 
     def _preactivation(self, layer: int, a: Tensor) -> Tensor:
         w, b = self.networks.weights[layer], self.networks.biases[layer]

@@ -7,7 +7,7 @@ using namespace mlp_gibbs;
 namespace {
 StreamAddress address(uint64_t seed, uint32_t purpose, const int64_t* network, int64_t d, const int64_t* chain, int64_t c,
                       uint32_t step, int64_t n) {
-  return {stream_key(seed, purpose), step, network, chain, d, c, n};
+  return {stream_key(seed, purpose), step, network, chain, d, c, n, nullptr};
 }
 }  // namespace
 
@@ -30,6 +30,14 @@ int host_normals(uint64_t seed, uint32_t purpose, const int64_t* network, int64_
 int host_normals_float(uint64_t seed, uint32_t purpose, const int64_t* network, int64_t d, const int64_t* chain, int64_t c,
                        uint32_t step, int64_t n, float* out) {
   return cuda::normals(address(seed, purpose, network, d, chain, c, step, n), out, nullptr);
+}
+
+// As `host_normals`, with the step read where it lies.
+int host_normals_at(uint64_t seed, uint32_t purpose, const int64_t* network, int64_t d, const int64_t* chain, int64_t c,
+                    const int64_t* step, int64_t n, double* out) {
+  StreamAddress at = address(seed, purpose, network, d, chain, c, 0, n);
+  at.step_at = step;
+  return cuda::normals(at, out, nullptr);
 }
 
 int host_deo_swap(const double* u, const double* energy, const double* beta, int64_t parity, int64_t* slot_of_temp,

@@ -1,0 +1,54 @@
+"""Benchmarks run: every part of the one script that a GPU session has time for, at tiny sizes on the CPU."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("tests", "ceiling", "gradient", "gaps", "accuracy", "scaling", "exchange", "io")
+
+
+def gpu_all(out: Path, python: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OUT": str(out), "PYTHON": python, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        ["bash", "benchmarks/gpu_all.sh", "--dry"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+
+
+def test_every_part_of_the_gpu_script_runs(tmp_path):
+    done = gpu_all(tmp_path, sys.executable)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = defaultdict(list)
+    for text in (tmp_path / "results.jsonl").read_text().splitlines():
+        line = json.loads(text)
+        results[line["benchmark"].removeprefix("gpu ")].append(line)
+    assert {part: len(found) for part, found in results.items()} == {
+        "ceiling": 2,
+        "gradient": 2 * 3 * 2,
+        "gaps": 2 * 2,
+        "accuracy": 2 * 3,
+        "scaling": 1,
+        "exchange": 1,
+        "io": 1,
+    }
+    assert all(line["fraction_of_products"] > 0 for line in results["gradient"])
+    assert all(0 <= line["idle_share"] < 1 for line in results["gaps"])
+    assert all(line["is_repeatable"] and line["energy_error_roundings"] < 32 for line in results["accuracy"])
+    assert set(results["scaling"][0]["exponents"]) == set(results["scaling"][0]["measured"])
+    assert results["io"][0]["seconds_to_first_sweep"] > 0
+
+
+def test_a_part_that_fails_is_told_and_the_others_go_on(tmp_path):
+    done = gpu_all(tmp_path, "false")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == f"failed: {' '.join(PARTS)}"
+    told = (tmp_path / "log.txt").read_text()
+    assert all(f"== {part}: exit code 1" in told for part in PARTS)
