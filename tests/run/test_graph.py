@@ -69,9 +69,9 @@ def test_recordings_are_few():
 
 
 def frozen_number(monkeypatch):
-    """The number of the sweep enters as a number of Python."""
+    """The number of the sweep is that of the recording, ever after."""
     explore = Simulation.explore
-    monkeypatch.setattr(Simulation, "explore", lambda self, number: explore(self, self.sweep))
+    monkeypatch.setattr(Simulation, "explore", lambda self, number: explore(self, torch.tensor([self.sweep])))
 
 
 def frozen_chains(monkeypatch):
