@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from cases import config_of, simulation_of
 from timing import report
 
-from mcmc.config import RunConfig, parse_config
 from mcmc.run.simulation import Simulation
 from mcmc.systems.mlp.networks import Networks
 
@@ -87,26 +87,12 @@ def pin_to(n_cores: int) -> None:
         torch.set_num_threads(n_cores)
 
 
-def start_ours(arguments: argparse.Namespace, **sampler: object) -> Simulation:
+def start_ours(arguments: argparse.Namespace, force_dtype: str) -> Simulation:
     """The production sampler of this project at the sizes asked for."""
-    config: RunConfig = parse_config(
-        {
-            "model": {
-                "activation": arguments.activation,
-                "n_inputs": arguments.n_inputs,
-                "width_ratios": [1.0] * arguments.depth,
-                "n_networks": arguments.networks,
-            },
-            "sampler": {"n_leapfrog": arguments.n_leapfrog, "step_size": arguments.step_size, **sampler},
-            "tempering": {
-                "beta_min": 0.1,
-                "beta_max": arguments.beta,
-                "n_temperatures": arguments.temperatures,
-                "n_replicas": arguments.replicas,
-            },
-        }
-    )
-    return Simulation.start(config, torch.device("cpu"))
+    names = ("activation", "depth", "n_inputs", "networks", "temperatures", "replicas", "n_leapfrog", "step_size")
+    sizes = {name: getattr(arguments, name) for name in names}
+    config = config_of(**sizes, beta_max=arguments.beta, force_dtype=force_dtype)
+    return simulation_of(config, torch.device("cpu"))
 
 
 def main() -> None:
@@ -126,10 +112,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=1)
     arguments = parser.parse_args()
     pin_to(arguments.cores)
-    ours = {
-        "float32": start_ours(arguments, force_dtype="float32"),
-        "bfloat16": start_ours(arguments, force_dtype="bfloat16"),
-    }
+    ours = {precision: start_ours(arguments, precision) for precision in ("float32", "bfloat16")}
     simulation = ours["float32"]
     n_chains = arguments.networks * arguments.temperatures * arguments.replicas
     gradients = n_chains * arguments.n_leapfrog * arguments.trajectories
