@@ -8,6 +8,7 @@ from mcmc._version import __version__
 from mcmc.cli.compare import compare
 from mcmc.cli.field import field
 from mcmc.cli.flow import flow
+from mcmc.cli.health import health
 from mcmc.cli.plot import plot
 from mcmc.cli.run import run
 from mcmc.cli.status import status
@@ -41,5 +42,5 @@ def _root(
     """Options of the command itself."""
 
 
-for command in (run, tune, status, theory, field, flow, compare, plot, verify):
+for command in (run, tune, status, health, theory, field, flow, compare, plot, verify):
     app.command()(command)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmc.analysis.equilibration import Equilibration, equilibration
 from mcmc.analysis.estimate import Estimate, controlled_average, network_average
 from mcmc.analysis.measured import NetworkMeans, OverlapLaw, network_means, overlap_law
 from mcmc.compare.finite_size import GINZBURG_MINIMUM, OverlapKernel, overlap_kernel
@@ -127,7 +128,8 @@ def compare_with_rs(data: RunData) -> Comparison:
             ]
     laws = [[overlap_law(data, k, layer) for layer in range(n_layers)] for k in range(len(saddles))]
     curve = solve_rs_curve(model, np.linspace(data.beta[0], data.beta[-1], N_CURVE).tolist())
-    return Comparison(data, matches, saddles, curve, laws, kernels, _verdict(matches, saddles, kernels, n_inputs))
+    verdict = _verdict(equilibration(data), matches, saddles, kernels, n_inputs)
+    return Comparison(data, matches, saddles, curve, laws, kernels, verdict)
 
 
 def _matches_at(means: NetworkMeans, k: int, saddle: SaddlePoint) -> list[Match]:
@@ -159,11 +161,21 @@ def _overlap_width(means: NetworkMeans, k: int, layer: int) -> Estimate:
     return Estimate(float(width(q.mean(), q2.mean())), float(stderr), n)
 
 
-def _verdict(matches: list[Match], saddles: list[SaddlePoint], kernels: list[OverlapKernel], n_inputs: int) -> str:
+def _verdict(
+    equilibrium: Equilibration,
+    matches: list[Match],
+    saddles: list[SaddlePoint],
+    kernels: list[OverlapKernel],
+    n_inputs: int,
+) -> str:
     """What the rows say, in words: equilibrium, agreement of the means, stability, where the widths come from."""
     identity = [m for m in matches if m.observable == "identity_a"]
     means = [m for m in matches if m.observable != "identity_a" and "width" not in m.observable]
-    sentences = [_equilibrium_sentence(identity), _agreement_sentence(means, n_inputs)]
+    sentences = [
+        _equilibrium_sentence(identity),
+        *_other_checks(equilibrium),
+        _agreement_sentence(means, n_inputs),
+    ]
     unstable = [saddle.beta for saddle in saddles if not saddle.stable]
     if unstable:
         sentences.append(f"The replica-symmetric solution is unstable from beta = {min(unstable):.3g} on.")
@@ -182,6 +194,18 @@ def _equilibrium_sentence(identity: list[Match]) -> str:
     if all(m.measured.agrees(m.predicted, n_sigma=EQUILIBRIUM_SIGMA) for m in identity):
         return f"Identity A holds ({where})."
     return f"Identity A is violated ({where}): the run is not in equilibrium; trust no other number of it."
+
+
+def _other_checks(equilibrium: Equilibration) -> list[str]:
+    """A sentence if the run fails a check of equilibrium other than identity A."""
+    failed = [finding.check for finding in equilibrium.findings if not finding.ok and finding.check != "identity A"]
+    if not failed:
+        return []
+    n_hard = len(equilibrium.hard_networks())
+    return [
+        f"Equilibrium is not shown: {', '.join(failed)} fail, {n_hard} of {len(equilibrium.networks)} networks are "
+        "hard (see `mlp-gibbs health`)."
+    ]
 
 
 def _agreement_sentence(means: list[Match], n_inputs: int) -> str:
