@@ -134,17 +134,22 @@ def equilibration(data: RunData) -> Equilibration:
 
 
 def _cells(data: RunData) -> dict[str, np.ndarray]:
-    energy, sweeps = data.energy, data.config.run.measure_every
-    n_draws, _, _, n_replicas = energy.shape
-    cells = {"ess_energy": _total_ess(energy)}
-    cells["tau_energy"] = sweeps * n_draws * n_replicas / np.maximum(cells["ess_energy"], 1e-9)
+    n_draws, _, _, n_replicas = data.energy.shape
+    cells = {"ess_energy": _total_ess(data.energy)}
+    cells["tau_energy"] = _sweeps(data, n_draws * n_replicas, cells["ess_energy"])
     if data.config.output.overlaps:
         overlap = data.overlap[..., [0, -1]].mean(3, dtype=np.float64)  # one series: pairs share replicas
         cells["ess_overlap"] = np.minimum(*(_total_ess(overlap[..., [layer]]) for layer in (0, 1)))
-        cells["tau_overlap"] = sweeps * n_draws / np.maximum(cells["ess_overlap"], 1e-9)
+        cells["tau_overlap"] = _sweeps(data, n_draws, cells["ess_overlap"])
     if n_replicas > 1:
-        cells["r_hat"] = r_hat(energy)
+        cells["r_hat"] = r_hat(data.energy)
     return cells
+
+
+def _sweeps(data: RunData, n_draws: int, size: np.ndarray) -> np.ndarray:
+    """Integrated autocorrelation time in sweeps; infinite for frozen chains."""
+    draws = np.divide(n_draws, size, out=np.full(size.shape, np.inf), where=size > 0)
+    return data.config.run.measure_every * draws
 
 
 def _total_ess(series: np.ndarray) -> np.ndarray:

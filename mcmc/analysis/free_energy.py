@@ -19,7 +19,7 @@ from mcmc.io.reader import RunData
 N_BLOCKS = 20
 MIN_DRAWS = 2 * N_BLOCKS
 MIN_WEIGHT_ESS = 50.0  # effective draws of an exponential average below which its error cannot be told
-FALSE_ALARM = 1e-3  # that three estimates of one truth are called different anywhere in a run
+FALSE_ALARM = 1e-3  # nominal, that estimates of one truth are called different anywhere in a run; 1 of 310 measured
 TI, FORWARD, BACKWARD, MBAR = "thermodynamic_integration", "stepping_forward", "stepping_backward", "mbar"
 
 

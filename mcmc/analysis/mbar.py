@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 from mcmc.errors import ConvergenceError, UsageError
 
-MAX_DRAWS = 500  # of a replica and temperature; more are thinned evenly: cost grows as K^2 times the draws
+MAX_DRAWS = 1000  # of a replica and temperature; more are thinned evenly: cost is K^2 times the draws
 
 
 def mbar_log_z(beta: np.ndarray, energy: np.ndarray, blocks: np.ndarray) -> np.ndarray:

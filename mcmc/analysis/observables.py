@@ -83,8 +83,8 @@ def controlled_ladder(
 def overlap_peak(data: RunData, bootstrap: NetworkBootstrap, layer: int) -> Resampled:
     """Position of the outermost peak of P(q^l), (K,); NaN where P(q) has no maximum between the edges.
 
-    P(q) is smoothed by a Gaussian of a quarter of its width (half a bin at least), the same in every resample, and the peak is the vertex of
-    the parabola through the highest bin and its neighbours.
+    P(q) is smoothed by a Gaussian of a quarter of its width (half a bin at least), the same in every resample, and the
+    peak is the vertex of the parabola through the highest bin and its neighbours.
     """
     edges = data.arrays[Key.EDGES][layer]
     centres = 0.5 * (edges[1:] + edges[:-1])

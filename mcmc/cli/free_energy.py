@@ -41,8 +41,9 @@ def free_energy(
         for row in rows
     ]
     print_table(header, table)
-    gains = [row["energy_density"]["gain"] for row in rows]
+    gains = [row["energy_density"]["gain"] for row in rows if row["beta"] > 0]
     typer.echo(
         f"\nintegration, stepping stones and MBAR agree in all {len(found.free.networks)} networks; identity A as "
-        f"control variate is worth up to {max(gains):.1f} times the networks for e\nfigure: {path}"
+        f"control variate is worth {min(gains):.1f} to {max(gains):.1f} times the networks for e\n"
+        f"figure: {path}"
     )

@@ -203,8 +203,8 @@ def _other_checks(equilibrium: Equilibration) -> list[str]:
         return []
     n_hard = len(equilibrium.hard_networks())
     return [
-        f"Equilibrium is not shown: {', '.join(failed)} fail, {n_hard} of {len(equilibrium.networks)} networks are "
-        "hard (see `mlp-gibbs health`)."
+        f"Equilibrium is not shown (failed: {', '.join(failed)}; {n_hard} of {len(equilibrium.networks)} networks are "
+        "hard, see `mlp-gibbs health`)."
     ]
 
 

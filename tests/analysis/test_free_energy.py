@@ -88,6 +88,15 @@ def test_agreement_passes_in_equilibrium():
         solve(ladder()[0]).require_agreement()
 
 
+@pytest.mark.statistical
+def test_false_alarms_are_rare():
+    """About one of 300 autocorrelated ladders alarmed when we measured; 2 of 40 would be a wonder of 1 %."""
+    alarms = [
+        bool(solve(gaussian_ladder(seed=s, n_networks=4, n_draws=400, rho=0.5)[0]).disagreements()) for s in range(40)
+    ]
+    assert sum(alarms) <= 1
+
+
 def test_a_temperature_out_of_equilibrium_is_told():
     """One network, one temperature whose chains still sit at a higher energy."""
     energy, _ = gaussian_ladder()

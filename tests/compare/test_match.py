@@ -137,8 +137,8 @@ def test_a_run_that_does_not_travel_is_told(linear):
     arrays = dict(linear.arrays)
     arrays["sample_stats/round_trips"] = 0 * arrays["sample_stats/round_trips"]
     verdict = compare_with_rs(dataclasses.replace(linear, arrays=arrays)).verdict
-    assert "Equilibrium is not shown: " in verdict
-    assert "round trips fail, 32 of 32 networks are hard (see `mlp-gibbs health`)." in verdict
+    assert "Equilibrium is not shown (failed: " in verdict
+    assert "round trips; 32 of 32 networks are hard, see `mlp-gibbs health`)." in verdict
 
 
 def test_json_rows(comparison):
