@@ -82,6 +82,14 @@ def test_free_energy(capsys, run, tmp_path):
     assert "agree in all 6 networks" in answer_of(capsys, "free-energy", run, "--figure", figure)
 
 
+def test_free_energy_without_overlaps(capsys, tmp_path):
+    """There is no identity A to control by: plain averages, gain 1."""
+    sections = {"run": {"n_sweeps": 200, "measure_every": 1}, "output": {"segment_sweeps": 100, "overlaps": False}}
+    finished(small_config(model=LINEAR, tempering={"beta_max": 1.0}, **sections), tmp_path / "run")
+    record = json_of(capsys, "free-energy", tmp_path / "run")
+    assert all(row["entropy_density"]["gain"] == 1.0 for row in record["temperatures"])
+
+
 def test_disagreement_is_an_error(capsys, run, tmp_path, monkeypatch):
     """Energies of one temperature shifted: no figure, no numbers, the reason."""
     from mcmc.io import reader
