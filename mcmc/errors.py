@@ -65,3 +65,7 @@ class StorageError(MlpGibbsError):
 
 class InsufficientDataError(MlpGibbsError):
     """Too few networks, samples or segments for the number that was asked for."""
+
+
+class DisagreementError(MlpGibbsError):
+    """Independent estimates of one number differ by more than their errors; `disagreements` says where."""

@@ -3,10 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mcmc.analysis.estimate import Estimate, network_average
-from mcmc.analysis.measured import identity_a, network_means
+from mcmc.analysis.equilibration import equilibration
 from mcmc.analysis.trajectories import trajectory_report
 from mcmc.config import parse_config
 from mcmc.errors import InsufficientDataError
@@ -14,10 +11,6 @@ from mcmc.io.checkpoint import load_checkpoint
 from mcmc.io.directory import RUN_FILE, RunDirectory
 from mcmc.io.reader import RunData, read_run
 from mcmc.io.schema import Key
-
-N_SIGMA = 4.0
-MIN_DRAWS = 20  # fewer cannot be cut in halves that say anything
-MIN_NETWORKS = 4  # fewer know their error so badly that nothing could ever deviate
 
 
 def run_health(path: Path) -> dict[str, Any]:
@@ -53,71 +46,14 @@ def run_health(path: Path) -> dict[str, Any]:
     except InsufficientDataError:
         return health
     health |= _rates(data)
-    verdict, reasons = equilibration(data)
+    found = equilibration(data)
     return {
         **health,
         "n_segments": data.n_segments,
-        "equilibrated": verdict,
-        "reasons": reasons,
+        "equilibrated": found.verdict,
+        "reasons": found.reasons,
         "trajectories": trajectory_report(data),
     }
-
-
-def equilibration(data: RunData) -> tuple[str, list[str]]:
-    """("yes" | "no" | "unknown", reasons): identity A, agreement of the halves of the run, round trips."""
-    n_draws, n_networks = data.energy.shape[:2]
-    if n_draws < MIN_DRAWS or n_networks < MIN_NETWORKS:
-        return "unknown", [
-            f"needs {MIN_DRAWS} draws and {MIN_NETWORKS} networks, found {n_draws} draws of {n_networks} networks"
-        ]
-    findings = _motion(data)
-    if data.config.output.overlaps:
-        findings.insert(1, _worst("identity A", identity_a(network_means(data)), data.beta))
-    return ("yes" if all(ok for ok, _ in findings) else "no"), [
-        f"{'ok ' if ok else 'BAD'} {text}" for ok, text in findings
-    ]
-
-
-def doubts(data: RunData) -> list[str]:
-    """What speaks against equilibrium beside identity A, in words; nothing where there is too little to judge by."""
-    n_draws, n_networks = data.energy.shape[:2]
-    if n_draws < MIN_DRAWS or n_networks < MIN_NETWORKS:
-        return []
-    return [text for ok, text in _motion(data) if not ok]
-
-
-def _motion(data: RunData) -> list[tuple[bool, str]]:
-    """Findings that need no overlaps: the halves of the run, and round trips of its walkers."""
-    findings = [_halves(data)]
-    if data.config.tempering.exchange and len(data.beta) > 1:
-        trips = data.arrays[Key.ROUND_TRIPS].mean((1, 2))
-        slowest = int(trips.argmin())
-        findings.append(
-            (
-                trips[slowest] >= 1,
-                f"round trips per walker in the slowest network: {trips[slowest]:.1f} (wanted 1 or more)",
-            )
-        )
-    return findings
-
-
-def _halves(data: RunData) -> tuple[bool, str]:
-    """Do the first and the second half of production have the same energies, network by network?"""
-    energy = data.energy.mean(3)
-    middle = len(energy) // 2
-    difference = energy[middle:].mean(0) - energy[:middle].mean(0)
-    return _worst("first half = second half", [network_average(column) for column in difference.T], data.beta)
-
-
-def _worst(name: str, differences: list[Estimate], beta: np.ndarray) -> tuple[bool, str]:
-    distances = [abs(estimate.n_sigma(0.0) or 0.0) for estimate in differences]
-    k = int(np.argmax(distances))
-    agrees = all(estimate.agrees(0.0, n_sigma=N_SIGMA) for estimate in differences)
-    allowed = differences[k].bound(N_SIGMA)
-    return (
-        agrees,
-        f"{name}: largest deviation {distances[k]:.1f} sigma (allowed {allowed:.1f}), at beta = {beta[k]:.3g}",
-    )
 
 
 def _rates(data: RunData) -> dict[str, Any]:

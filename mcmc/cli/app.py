@@ -6,8 +6,11 @@ import typer
 
 from mcmc._version import __version__
 from mcmc.cli.compare import compare
+from mcmc.cli.estimate import estimate
 from mcmc.cli.field import field
 from mcmc.cli.flow import flow
+from mcmc.cli.free_energy import free_energy
+from mcmc.cli.health import health
 from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
 from mcmc.cli.run import run
@@ -42,5 +45,19 @@ def _root(
     """Options of the command itself."""
 
 
-for command in (run, tune, status, theory, field, flow, phase, compare, plot, verify):
+for command in (
+    run,
+    tune,
+    status,
+    health,
+    theory,
+    field,
+    flow,
+    phase,
+    compare,
+    estimate,
+    free_energy,
+    plot,
+    verify,
+):
     app.command()(command)

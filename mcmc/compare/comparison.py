@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from mcmc.analysis.equilibration import equilibration
 from mcmc.analysis.estimate import network_average
-from mcmc.analysis.health import doubts
 from mcmc.analysis.measured import OverlapLaw, network_means, overlap_law
 from mcmc.compare.distance import LawDistance, law_distance
 from mcmc.compare.finite_size import OverlapKernel, overlap_kernel
@@ -100,5 +100,5 @@ def compare_with_theory(data: RunData, *, ansatz: str = "auto", n_steps: int | N
         laws,
         kernels,
         distances,
-        verdict(matches, predictions, kernels, distances, n_inputs, doubts(data)),
+        verdict(matches, predictions, kernels, distances, n_inputs, equilibration(data)),
     )

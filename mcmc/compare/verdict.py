@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mcmc.analysis.equilibration import Equilibration
 from mcmc.compare.distance import LawDistance
 from mcmc.compare.finite_size import GINZBURG_MINIMUM, OverlapKernel
 from mcmc.compare.match import AGREEMENT_SIGMA, Match
@@ -17,17 +18,13 @@ def verdict(
     kernels: Sequence[OverlapKernel],
     distances: Sequence[LawDistance],
     n_inputs: int,
-    doubts: Sequence[str],
+    equilibrium: Equilibration,
 ) -> str:
-    """What the rows say.
-
-    Args:
-        doubts: what else speaks against equilibrium, in words.
-    """
+    """What the rows say."""
     identity = [m for m in matches if m.observable == "identity_a"]
     means = [m for m in matches if m.observable != "identity_a" and "width" not in m.observable]
     is_broken = any(prediction.solution is not None for prediction in predictions)
-    sentences = [_equilibrium(identity), *_doubts(doubts), _agreement(means, n_inputs, is_broken)]
+    sentences = [_equilibrium(identity), *_other_checks(equilibrium), _agreement(means, n_inputs, is_broken)]
     if is_broken:
         sentences += [_phases(predictions), *_law(distances)]
     sentences += _stand_ins(predictions)
@@ -49,8 +46,16 @@ def _equilibrium(identity: list[Match]) -> str:
     return f"Identity A is violated ({where}): the run is not in equilibrium; trust no other number of it."
 
 
-def _doubts(doubts: Sequence[str]) -> list[str]:
-    return [f"Equilibrium is in doubt: {'; '.join(doubts)}."] if doubts else []
+def _other_checks(equilibrium: Equilibration) -> list[str]:
+    """A sentence if the run fails a check of equilibrium other than identity A."""
+    failed = [finding.check for finding in equilibrium.findings if not finding.ok and finding.check != "identity A"]
+    if not failed:
+        return []
+    n_hard = len(equilibrium.hard_networks())
+    return [
+        f"Equilibrium is not shown (failed: {', '.join(failed)}; {n_hard} of {len(equilibrium.networks)} networks are "
+        "hard, see `mlp-gibbs health`)."
+    ]
 
 
 def _agreement(means: list[Match], n_inputs: int, is_broken: bool) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from mcmc.analysis.effective import effective_sample_size
+from mcmc.analysis.effective import effective_sample_size, r_hat
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9, -0.4])
@@ -21,3 +21,21 @@ def test_autoregressive_chains(rho):
 def test_chains_count_around_their_own_mean():
     series = np.random.default_rng(1).standard_normal((4000, 40)) + 100 * np.arange(40)
     assert effective_sample_size(series).mean() == pytest.approx(4000, rel=0.05)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.8])
+def test_r_hat_of_one_law(rho):
+    """R-hat^2 - 1 is about m/ESS (F = 1) for m = 4 half chains; two valleys at distance 2 are told."""
+    n_draws = 2000
+    noise = np.random.default_rng(2).standard_normal((n_draws + 200, 10, 8, 2))
+    series = lfilter([np.sqrt(1 - rho**2)], [1.0, -rho], noise, axis=0)[200:]
+    value = r_hat(series)
+    assert value.shape == (10, 8)
+    size = 2 * n_draws * (1 - rho) / (1 + rho)
+    assert (value**2 - 1).mean() == pytest.approx(4 / size, rel=0.6)
+    apart = r_hat(series + np.array([-1.0, 1.0]))
+    assert apart.min() > 1.3
+
+
+def test_r_hat_of_frozen_chains_is_no_number():
+    assert np.isnan(r_hat(np.ones((50, 1, 1, 2)))).all()

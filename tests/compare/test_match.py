@@ -133,6 +133,15 @@ def test_a_biased_run_is_told(linear):
     assert "trust no other number" in comparison.verdict
 
 
+def test_a_run_that_does_not_travel_is_told(linear):
+    """The verdict of `mlp-gibbs health` is part of the comparison."""
+    arrays = dict(linear.arrays)
+    arrays["sample_stats/round_trips"] = 0 * arrays["sample_stats/round_trips"]
+    verdict = compare_with_theory(dataclasses.replace(linear, arrays=arrays)).verdict
+    assert "Equilibrium is not shown (failed: " in verdict
+    assert "round trips; 32 of 32 networks are hard, see `mlp-gibbs health`)." in verdict
+
+
 def test_json_rows(comparison):
     keys = ["beta", "observable", "measured", "stderr", "n_networks", "predicted", "n_sigma", "ansatz"]
     for row in comparison.matches:

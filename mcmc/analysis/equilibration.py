@@ -1,0 +1,290 @@
+"""Is a run in equilibrium: a verdict with reasons, for the ensemble and for each network and temperature.
+
+identity A      zero on average over networks, at each temperature (equations.md, section 2)
+log bins        the last half, the quarter before it and the eighth before that agree, on average and in each network
+R-hat           the real replicas of a network have the same law of the energy
+ESS             enough effective draws that the two checks above could see anything
+round trips     walkers carry independent starts from the hottest end to the coldest
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy.stats import f as fisher
+from scipy.stats import norm, t
+
+from mcmc.analysis.effective import effective_sample_size, r_hat
+from mcmc.analysis.estimate import Estimate, network_average
+from mcmc.analysis.measured import identity_a, network_means
+from mcmc.io.reader import RunData
+from mcmc.io.schema import Key
+
+FALSE_ALARM = 1e-3  # chance that a check alarms anywhere in a run that is in equilibrium
+MIN_DRAWS = 20  # fewer cannot be cut into bins that say anything
+MIN_NETWORKS = 4  # fewer know their error so badly that nothing could ever deviate
+MIN_ESS = (
+    50.0  # of a network: a run of 50 autocorrelation times, whose mean is known to a seventh of the thermal scatter
+)
+MIN_ROUND_TRIPS = 10.0  # of a ladder
+NOT_RECORDED = (
+    "identity A of each layer needs the derivatives of H in the pre-activations h^l, which runs do not record"
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check of the whole run.
+
+    Attributes:
+        check: name.
+        ok:    passed.
+        text:  the numbers behind it, in words.
+        hard:  (D, K) bool, networks and temperatures that fail it; None for a check of averages over networks.
+    """
+
+    check: str
+    ok: bool
+    text: str
+    hard: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Equilibration:
+    """Verdict on a run.
+
+    Attributes:
+        verdict:  "yes", "no", or "unknown" where there is too little data to tell.
+        findings: the checks; empty where unknown.
+        reasons:  in words, the findings or what is missing.
+        networks: (D,) numbers of the quenched draws.
+        beta:     (K,)
+        cells:    {name: (D, K)}: ess_energy, ess_overlap (effective draws of all replicas or pairs), tau_energy,
+                  tau_overlap (integrated autocorrelation times in sweeps), r_hat; overlaps are the slower of q^0 and
+                  q^L, averaged over pairs.
+        round_trips: (D,) of the slowest ladder of each network, or None without exchange.
+    """
+
+    verdict: str
+    findings: list[Finding]
+    reasons: list[str]
+    networks: np.ndarray
+    beta: np.ndarray
+    cells: dict[str, np.ndarray]
+    round_trips: np.ndarray | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `mlp-gibbs health --json`."""
+        hard = {record["network"]: record["failed"] for record in self.hard_networks()}
+        return {
+            "equilibrated": self.verdict,
+            "reasons": self.reasons,
+            "checks": [{"check": f.check, "ok": bool(f.ok), "text": f.text} for f in self.findings],
+            "not_recorded": [NOT_RECORDED],
+            "beta": self.beta.tolist(),
+            "hard_networks": self.hard_networks(),
+            "networks": [
+                {
+                    "network": int(number),
+                    "ok": None if self.verdict == "unknown" else int(number) not in hard,
+                    "round_trips": None if self.round_trips is None else int(self.round_trips[d]),
+                    **{name: values[d].tolist() for name, values in self.cells.items()},
+                }
+                for d, number in enumerate(self.networks)
+            ],
+        }
+
+    def hard_networks(self) -> list[dict[str, Any]]:
+        """Networks that fail a check of their own, with the checks and the temperatures; none is ever dropped."""
+        hard = []
+        for d, number in enumerate(self.networks):
+            failed = {
+                finding.check: self.beta[finding.hard[d]].tolist()
+                for finding in self.findings
+                if finding.hard is not None and finding.hard[d].any()
+            }
+            if failed:
+                hard.append({"network": int(number), "failed": failed})
+        return hard
+
+
+def equilibration(data: RunData) -> Equilibration:
+    """The verdict on the complete segments of a run: "yes" only if every check passes in every network."""
+    n_draws, n_networks = data.energy.shape[:2]
+    networks = data.config.model.first_network + np.arange(n_networks)
+    if n_draws < MIN_DRAWS or n_networks < MIN_NETWORKS:
+        reason = f"needs {MIN_DRAWS} draws and {MIN_NETWORKS} networks, found {n_draws} draws of {n_networks} networks"
+        return Equilibration("unknown", [], [reason], networks, data.beta, {}, None)
+    cells = _cells(data)
+    findings = [_average_bins(data)]
+    if data.config.output.overlaps:
+        findings.append(_identity(data))
+    half = _log_bins(data.energy)[0]
+    rate = _total_ess(half) / len(half)  # of the last half: a drift before it must not pass for autocorrelation
+    findings += [_network_bins(data, rate), _replicas(data, cells, rate), _effective_sizes(data, cells)]
+    round_trips = None
+    if data.config.tempering.exchange and len(data.beta) > 1:
+        round_trips = data.arrays[Key.ROUND_TRIPS].sum(1).min(1)
+        findings.append(_travel(data, round_trips))
+    verdict = "yes" if all(finding.ok for finding in findings) else "no"
+    reasons = [f"{'ok ' if finding.ok else 'BAD'} {finding.check}: {finding.text}" for finding in findings]
+    return Equilibration(verdict, findings, reasons, networks, data.beta, cells, round_trips)
+
+
+def _cells(data: RunData) -> dict[str, np.ndarray]:
+    n_draws, _, _, n_replicas = data.energy.shape
+    cells = {"ess_energy": _total_ess(data.energy)}
+    cells["tau_energy"] = _sweeps(data, n_draws * n_replicas, cells["ess_energy"])
+    if data.config.output.overlaps:
+        overlap = data.overlap[..., [0, -1]].mean(3, dtype=np.float64)  # one series: pairs share replicas
+        cells["ess_overlap"] = np.minimum(*(_total_ess(overlap[..., [layer]]) for layer in (0, 1)))
+        cells["tau_overlap"] = _sweeps(data, n_draws, cells["ess_overlap"])
+    if n_replicas > 1:
+        cells["r_hat"] = r_hat(data.energy)
+    return cells
+
+
+def _sweeps(data: RunData, n_draws: int, size: np.ndarray) -> np.ndarray:
+    """Integrated autocorrelation time in sweeps; infinite for frozen chains."""
+    draws = np.divide(n_draws, size, out=np.full(size.shape, np.inf), where=size > 0)
+    return data.config.run.measure_every * draws
+
+
+def _total_ess(series: np.ndarray) -> np.ndarray:
+    """(n, D, K, R) -> (D, K): effective draws of every chain about its own mean, added; a frozen chain has none."""
+    size = np.where(np.ptp(series, axis=0) > 0, effective_sample_size(series), 0.0)
+    return np.minimum(size, len(series)).sum(-1)
+
+
+def _log_bins(series: np.ndarray) -> list[np.ndarray]:
+    """The last half, the quarter before it and the eighth before that."""
+    edges = [len(series) >> shift for shift in range(4)]
+    return [series[start:stop] for stop, start in pairwise(edges)]
+
+
+def _average_bins(data: RunData) -> Finding:
+    series = {"energy": data.energy.mean(3)}
+    if data.config.output.overlaps:
+        series |= {f"overlap {layer}": data.overlap[..., layer].mean(3) for layer in (0, data.config.model.depth)}
+    differences, places = [], []
+    for name, values in series.items():
+        half, *earlier = (part.mean(0, dtype=np.float64) for part in _log_bins(values))
+        for part, label in zip(earlier, ("quarter", "eighth"), strict=True):
+            differences += [network_average(column) for column in (half - part).T]
+            places += [f"{name} in last half and {label} before, beta = {beta:.3g}" for beta in data.beta]
+    return _averages("log bins, average", differences, places)
+
+
+def _identity(data: RunData) -> Finding:
+    return _averages("identity A", identity_a(network_means(data)), [f"beta = {beta:.3g}" for beta in data.beta])
+
+
+def _averages(check: str, differences: list[Estimate], places: list[str]) -> Finding:
+    """Are all of these averages over networks zero?"""
+    n_sigma = float(norm.isf(0.5 * FALSE_ALARM / len(differences)))
+    distances = [abs(estimate.n_sigma(0.0) or 0.0) for estimate in differences]
+    worst = int(np.argmax(distances))
+    return Finding(
+        check,
+        all(estimate.agrees(0.0, n_sigma=n_sigma) for estimate in differences),
+        f"largest deviation {distances[worst]:.1f} sigma (allowed {differences[worst].bound(n_sigma):.1f}), "
+        f"at {places[worst]}",
+    )
+
+
+def _network_bins(data: RunData, rate: np.ndarray) -> Finding:
+    """Welch's comparison of two bins of a network, with effective draws in place of draws.
+
+    Args:
+        rate: (D, K) effective draws of all replicas in a draw.
+    """
+    half, *earlier = _log_bins(data.energy)
+    p_value = np.ones(rate.shape)
+    for part in earlier:
+        size = [np.maximum(rate * len(values), 2.0) for values in (half, part)]
+        variance = [values.var((0, 3)) / (n - 1) for values, n in zip((half, part), size, strict=True)]
+        error = np.sqrt(sum(variance))
+        distance = np.abs(half.mean((0, 3)) - part.mean((0, 3)))
+        z = np.divide(distance, error, out=np.where(distance > 0, np.inf, 0.0), where=error > 0)
+        freedom = error**4 / np.maximum(sum(v**2 / (n - 1) for v, n in zip(variance, size, strict=True)), 1e-300)
+        p_value = np.minimum(p_value, 2 * t.sf(z, np.maximum(freedom, 1.0)))
+    threshold = FALSE_ALARM / (len(earlier) * p_value.size)
+    return _cell_finding(
+        "log bins, each network",
+        data,
+        p_value,
+        p_value < threshold,
+        "smallest p-value {:.1g}",
+        f"{threshold:.1g} or more",
+    )
+
+
+def _replicas(data: RunData, cells: dict[str, np.ndarray], rate: np.ndarray) -> Finding:
+    """R-hat^2 - 1 = F m/ESS for m split chains of one law, F of Fisher's distribution."""
+    if "r_hat" not in cells:
+        return Finding("R-hat", False, "the run has a single replica: set tempering.n_replicas = 2 or more")
+    n_split = 2 * data.energy.shape[3]
+    size = np.maximum(rate * len(data.energy), n_split + 1.0)
+    quantile = fisher.isf(FALSE_ALARM / (2 * size.size), n_split - 1, size - n_split)
+    bound = np.sqrt(1 + quantile * n_split / size)
+    excess = np.nan_to_num(cells["r_hat"] / bound, nan=np.inf, posinf=np.inf)
+    d, k = np.unravel_index(int(excess.argmax()), excess.shape)
+    return _cell_finding(
+        "R-hat",
+        data,
+        excess,
+        excess > 1,
+        f"largest against its bound {cells['r_hat'][d, k]:.3f}",
+        f"{bound[d, k]:.3f} or less",
+        worst=np.argmax,
+    )
+
+
+def _effective_sizes(data: RunData, cells: dict[str, np.ndarray]) -> Finding:
+    """The slower of energy and overlap: in a network of several valleys the energy may forget long before q does.
+
+    No test of a hypothesis: estimates of few hundred draws scatter by factors, and a short run may fail by chance.
+    """
+    sizes = {name.removeprefix("ess_"): size for name, size in cells.items() if name.startswith("ess_")}
+    fewest = np.min(list(sizes.values()), axis=0)
+    slowest = min(sizes, key=lambda name: sizes[name].min())
+    words = f"fewest effective draws {{:.0f}}, of the {slowest}"
+    return _cell_finding("ESS", data, fewest, fewest < MIN_ESS, words, f"{MIN_ESS:g} or more")
+
+
+def _cell_finding(
+    check: str,
+    data: RunData,
+    values: np.ndarray,
+    hard: np.ndarray,
+    words: str,
+    wanted: str,
+    *,
+    worst: Callable[[np.ndarray], Any] = np.argmin,
+) -> Finding:
+    d, k = np.unravel_index(int(worst(values)), values.shape)
+    text = (
+        f"{words.format(values[d, k])} (wanted {wanted}), in network {data.config.model.first_network + d} at "
+        f"beta = {data.beta[k]:.3g}"
+    )
+    if hard.any():
+        text += f"; {int(hard.any(1).sum())} of {len(hard)} networks fail"
+    return Finding(check, not hard.any(), text, hard)
+
+
+def _travel(data: RunData, round_trips: np.ndarray) -> Finding:
+    """At least 10 trips in every ladder, and one a walker: each brings the cold end a fresh independent start."""
+    wanted = max(MIN_ROUND_TRIPS, float(len(data.beta)))
+    slow = round_trips < wanted
+    hard = np.zeros((len(round_trips), len(data.beta)), dtype=bool)
+    hard[slow, -1] = True
+    slowest = int(round_trips.argmin())
+    text = (
+        f"{round_trips[slowest]:.0f} in the slowest ladder, of network "
+        f"{data.config.model.first_network + slowest} (wanted {wanted:g} or more)"
+    )
+    if slow.any():
+        text += f"; {int(slow.sum())} of {len(slow)} networks fail"
+    return Finding("round trips", not slow.any(), text, hard)
