@@ -34,7 +34,7 @@ def found(tmp_path_factory):
 
 
 def exact_average(beta: float) -> dict[str, float]:
-    """Of Phi, e and s over linear networks of this size: von Mises-Fisher at |g| = |W^T v| / sqrt(N_1), W^T v ~ |v| N(0, 1)."""
+    """Of Phi, e and s over linear networks of this size: von Mises-Fisher, g = W^T v/sqrt(N_1), W^T v ~ |v| N(0, 1)."""
     rng = np.random.default_rng(0)
     g = np.sqrt(rng.chisquare(N_INPUTS, 100_000) * rng.chisquare(N_INPUTS, 100_000) / N_INPUTS)
     kappa, order = beta * math.sqrt(N_INPUTS) * g, N_INPUTS / 2 - 1
