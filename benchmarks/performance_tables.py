@@ -22,7 +22,6 @@ def tables() -> dict[str, list[str]]:
     return {
         "Gradients": gradient_table(lines("gradient")),
         "Peers": peers_table(lines("peers")),
-        "Effective samples": ess_table(lines("ess")),
     }
 
 
@@ -51,18 +50,6 @@ def peers_table(found: list[dict[str, Any]]) -> list[str]:
         rates = [f"{line['chain_gradients_per_s'][name] / 1000:.0f}" for name in names]
         gain = ", ".join(f"{line['speedup'][name]:.1f}" for name in ("float32", "bfloat16"))
         rows.append(f"| {network(line)} | {line['cores'] or 'not pinned'} | {' | '.join(rates)} | {gain} |")
-    return rows
-
-
-def ess_table(found: list[dict[str, Any]]) -> list[str]:
-    """Effective draws a second of energy and overlap at the coldest temperature, and the mean energy."""
-    rows = table(["network", "sampler", "energy", "overlap", "e", "⟨q^0⟩"])
-    for line in found:
-        for name, record in line.items():
-            if isinstance(record, dict) and "energy_ess_per_s" in record:
-                rates = f"{record['energy_ess_per_s']:.0f} | {record['overlap_ess_per_s']:.0f}"
-                means = f"{record['energy_density']:.4f} | {record['mean_overlap']:.3f}"
-                rows.append(f"| {network(line)}, beta = {line['beta']:g} | {name} | {rates} | {means} |")
     return rows
 
 

@@ -117,3 +117,13 @@ def test_tables_of_the_page_on_theory_and_simulation(tmp_path):
     for name in ("theory-energy.png", "theory-laws.png"):
         assert (tmp_path / name).exists()
         assert f"figures/{name}" in page
+
+
+def test_tables_of_the_page_on_performance():
+    script = ROOT / "benchmarks/performance_tables.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    page = (ROOT / "docs/performance.md").read_text()
+    rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert len(rows) >= 10
+    assert [row for row in rows if row not in page] == []
