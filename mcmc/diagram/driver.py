@@ -57,7 +57,7 @@ def compute(request: DiagramRequest, out: Path, *, n_workers: int | None = None)
 
     Args:
         out:       directory of the diagram.
-        n_workers: processes; all cores if None. The results do not depend on it.
+        n_workers: processes; all cores if None. The results do not depend on it, beyond rounding.
     Raises:
         UsageError:        n_workers < 1.
         RunDirectoryError: the directory holds another diagram, or is being written.

@@ -174,7 +174,7 @@ def test_a_complete_run_does_nothing(tmp_path, uninterrupted):
     assert all(path.stat().st_mtime_ns == times[path] for path in segments)
 
 
-def test_second_interrupt_is_obeyed_at_once(tmp_path, monkeypatch):
+def test_second_interrupt_is_obeyed_at_once(tmp_path, monkeypatch, request):
     """An impatient second Ctrl-C leaves now; the checkpoint of before is still there."""
 
     def advance(self):
@@ -182,6 +182,8 @@ def test_second_interrupt_is_obeyed_at_once(tmp_path, monkeypatch):
             os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(Simulation, "advance", advance)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with pytest.raises(KeyboardInterrupt):
         run(small_config(), tmp_path / "run", is_quiet=True)
     assert not (tmp_path / "run" / "lock").exists()
