@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from mcmc.diagram.directory import DiagramDirectory
+from mcmc.diagram.point import Point
 from mcmc.diagram.request import DiagramRequest, Item
 from mcmc.diagram.solve import ItemResult, solve_item
 from mcmc.errors import SegmentError, UsageError
@@ -57,7 +59,7 @@ def compute(request: DiagramRequest, out: Path, *, n_workers: int | None = None)
 
     Args:
         out:       directory of the diagram.
-        n_workers: processes; all cores if None. The results do not depend on it, beyond rounding.
+        n_workers: processes; all cores if None. The results do not depend on it.
     Raises:
         UsageError:        n_workers < 1.
         RunDirectoryError: the directory holds another diagram, or is being written.
@@ -126,12 +128,18 @@ def _finished(directory: DiagramDirectory, item: Item) -> ItemResult:
 
 def _in_turn(directory: DiagramDirectory, items: list[Item], advance: Callable[[], object]) -> None:
     n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in a worker: sums must not depend on it
+    torch.set_num_threads(1)
     try:
         for item in items:
-            directory.write_item(solve_item(item, lambda _: advance()))
+            directory.write_item(_solve(item, lambda _: advance()))
     finally:
         torch.set_num_threads(n_threads)
+
+
+def _solve(item: Item, on_point: Callable[[Point], object] = lambda point: None) -> ItemResult:
+    """On one thread of every linear algebra library: the order of their sums, so the last digits, depends on it."""
+    with threadpool_limits(1):
+        return solve_item(item, on_point)
 
 
 def _in_processes(directory: DiagramDirectory, items: list[Item], n: int, advance: Callable[[], object]) -> None:
@@ -169,7 +177,7 @@ def _start_worker() -> None:
 
 
 def _work(path: Path, item: Item) -> None:
-    DiagramDirectory(path).write_item(solve_item(item))
+    DiagramDirectory(path).write_item(_solve(item))
 
 
 @contextmanager

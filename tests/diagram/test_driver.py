@@ -3,14 +3,12 @@
 import math
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mcmc.diagram import driver
@@ -31,24 +29,9 @@ COMMAND = [
 
 
 def numbers(path):
-    """Everything in diagram.h5 but the times."""
+    """The bytes of everything in diagram.h5 but the times."""
     arrays, _ = read_arrays(path / "diagram.h5")
-    return {name: array for name, array in arrays.items() if name != "points/seconds"}
-
-
-def assert_same(found, expected):
-    """Labels, counts and texts exactly; numbers to rounding, since libraries sum in an order that memory decides."""
-    assert found.keys() == expected.keys()
-    for name, array in expected.items():
-        if array.dtype.kind == "f":
-            np.testing.assert_allclose(found[name], array, rtol=1e-10, atol=1e-10, err_msg=name)
-        else:
-            assert rounded(found[name]) == rounded(array), name
-
-
-def rounded(texts):
-    """Texts, with the numbers in them (evidence is JSON) to eight decimals."""
-    return re.sub(r"-?\d+\.\d+(e-?\d+)?|-?\d+e-\d+", lambda n: f"{round(float(n[0]), 8) + 0.0}", str(texts.tolist()))
+    return {name: array.tobytes() for name, array in arrays.items() if name != "points/seconds"}
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +39,23 @@ def whole(tmp_path_factory):
     path = tmp_path_factory.mktemp("whole")
     compute(REQUEST, path / "d", n_workers=1)
     found = numbers(path / "d")
-    assert found["points/label"].tobytes().count(b"1RSB") > 2
+    assert found["points/label"].count(b"1RSB") > 2
     return found
 
 
 def test_processes_do_not_change_the_numbers(whole, tmp_path):
     diagram = compute(REQUEST, tmp_path / "d", n_workers=2)
     assert diagram.is_complete
-    assert_same(numbers(tmp_path / "d"), whole)
+    assert numbers(tmp_path / "d") == whole
     assert not (tmp_path / "d" / "lock").exists()
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_threads_of_the_environment_do_not_change_the_numbers(whole, tmp_path, n_threads):
+    """Linear algebra libraries sum in another order on two threads: the last digits would tell."""
+    env = {**os.environ, "OMP_NUM_THREADS": str(n_threads), "OPENBLAS_NUM_THREADS": str(n_threads)}
+    subprocess.run([*COMMAND, "--workers", "1", "--out", str(tmp_path / "d")], env=env, check=True, timeout=120)
+    assert numbers(tmp_path / "d") == whole
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])
@@ -87,7 +78,7 @@ def test_killed_at_a_random_moment(whole, tmp_path, n_workers):
     assert not (path / "diagram.h5").exists()
     diagram = compute(REQUEST, path, n_workers=1)
     assert 1 <= diagram.n_resumed <= 4
-    assert_same(numbers(path), whole)
+    assert numbers(path) == whole
     assert len(children) >= (n_workers > 1)
     while any(Path(f"/proc/{child}/status").exists() for child in children):
         assert time.monotonic() < deadline, "a worker outlived its parent"
@@ -114,7 +105,7 @@ def test_a_signal_stops_it_with_status_75(whole, tmp_path):
     assert "Traceback" not in err
     assert not (path / "lock").exists()
     compute(REQUEST, path, n_workers=1)
-    assert_same(numbers(path), whole)
+    assert numbers(path) == whole
 
 
 def test_a_death_after_every_item(whole, tmp_path, monkeypatch):
@@ -136,7 +127,7 @@ def test_a_death_after_every_item(whole, tmp_path, monkeypatch):
             assert len(partial.results) == n_done + 1
             assert partial.is_complete == (n_done == 3)
     assert compute(REQUEST, tmp_path / "d").n_resumed == 4  # nothing left: no process is started
-    assert_same(numbers(tmp_path / "d"), whole)
+    assert numbers(tmp_path / "d") == whole
 
 
 def test_a_damaged_item_is_named_set_aside_and_computed_again(whole, tmp_path, capsys):
@@ -154,7 +145,7 @@ def test_a_damaged_item_is_named_set_aside_and_computed_again(whole, tmp_path, c
     assert "item-000002.h5" in message
     assert "Kept as item-000002.h5.damaged-1, computed again" in message
     assert (path / "items" / "item-000002.h5.damaged-1").read_bytes() == content[: len(content) // 2]
-    assert_same(numbers(path), whole)
+    assert numbers(path) == whole
 
 
 def test_a_second_writer_is_refused(tmp_path):
