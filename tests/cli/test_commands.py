@@ -12,9 +12,9 @@ from mcmc._version import __version__
 from mcmc.analysis.health import run_health
 from mcmc.compare.comparison import compare_with_theory
 from mcmc.compare.verify import Check
+from mcmc.interrupt import EXIT_INTERRUPTED
 from mcmc.io.directory import RunDirectory
 from mcmc.io.reader import read_run
-from mcmc.run.driver import EXIT_INTERRUPTED
 from mcmc.run.simulation import Simulation
 from mcmc.theory.curve import solve_rs_curve
 from mcmc.theory.linear import solve_linear
