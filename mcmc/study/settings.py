@@ -7,6 +7,7 @@ from typing import Any
 
 Settings = dict[str, Any]  # "model.activation" -> "sin", "tempering.betas" -> [0.0, 1.0], ...
 LONGEST_LABEL = 60
+LONGEST_LIST = 4
 
 
 def flatten(tables: dict[str, Any], prefix: str = "") -> Settings:
@@ -31,17 +32,26 @@ def with_settings(data: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 def label(settings: Settings) -> str:
-    """A name for settings that a path can hold, the same for the same settings: activation-sin_beta_max-8."""
-    parts = [f"{key.rpartition('.')[2]}-{_text(value)}" for key, value in sorted(settings.items())]
-    text = "_".join(parts)
-    safe = re.sub(r"[^A-Za-z0-9.+_-]", "", text)
-    if safe == text and len(text) <= LONGEST_LABEL:
-        return text
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{safe[:LONGEST_LABEL]}-{digest}"
+    """A name for settings that a path can hold, the same for the same settings: activation-sin_beta_max-8.
+
+    What it cannot say in full (long lists, many digits) it shortens, and ends with a digest of everything.
+    """
+    parts = {f"{key.rpartition('.')[2]}": value for key, value in sorted(settings.items())}
+    full = "_".join(f"{key}-{_full(value)}" for key, value in parts.items())
+    short = "_".join(f"{key}-{_short(value)}" for key, value in parts.items())
+    safe = re.sub(r"[^A-Za-z0-9.+_-]", "", short)[:LONGEST_LABEL]
+    if safe == full:
+        return full
+    return f"{safe}-{hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]}"
 
 
-def _text(value: Any) -> str:
+def _full(value: Any) -> str:
     if isinstance(value, list):
-        return "x".join(map(_text, value))
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+        return "x".join(map(_full, value))
+    return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return _full(value) if len(value) <= LONGEST_LIST else f"{len(value)}values"
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
