@@ -27,7 +27,7 @@ from mcmc.study.work import Attempt
 POLL_S = 0.5
 CHECKPOINT_WITHIN_S = 60.0
 MOST_IDLE_ATTEMPTS = 10  # in a row, at an item that does not get on
-STALLED_HEARTBEATS = 3.0  # without a run, though workers are said to have items: start the engine again
+STALLED_HEARTBEATS = 6.0  # without a run, though workers are said to have items: start the engine again
 
 
 @dataclass(frozen=True)

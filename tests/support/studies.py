@@ -6,7 +6,8 @@ from typing import Any
 
 import tomli_w
 
-from tests.support.runs import SMALL
+from mcmc.study.config import Study
+from tests.support.runs import SMALL, contents, finished
 
 
 def write_study(
@@ -35,3 +36,15 @@ def write_study(
     path = folder / "study.toml"
     path.write_text(tomli_w.dumps({"study": content | section}))
     return path
+
+
+def contents_of(study: Path) -> dict[str, dict[str, bytes]]:
+    """The bytes of every item that must not depend on how it was run."""
+    return {path.name: contents(path) for path in sorted((study / "items").iterdir())}
+
+
+def reference_of(study: Study, folder: Path) -> dict[str, dict[str, bytes]]:
+    """The same, of items run one after the other in this process without any interruption."""
+    return {
+        item.name: finished(item.config, folder / item.name) for item in sorted(study.items(), key=lambda i: i.name)
+    }
