@@ -1,6 +1,7 @@
 """Is a run in equilibrium: a verdict with reasons, for the ensemble and for each network and temperature.
 
-identity A      zero on average over networks, at each temperature (equations.md, section 2)
+identities      A of the readout and one of the weights of each layer: zero on average over networks, at each
+                temperature (equations.md, section 2)
 log bins        the last half, the quarter before it and the eighth before that agree, on average and in each network
 R-hat           the real replicas of a network have the same law of the energy
 ESS             enough effective draws that the two checks above could see anything
@@ -18,7 +19,7 @@ from scipy.stats import norm, t
 
 from mcmc.analysis.effective import effective_sample_size, r_hat
 from mcmc.analysis.estimate import Estimate, network_average
-from mcmc.analysis.measured import identity_a, network_means
+from mcmc.analysis.measured import identity_a, network_means, weight_identities
 from mcmc.io.reader import RunData
 from mcmc.io.schema import Key
 
@@ -29,9 +30,6 @@ MIN_ESS = (
     50.0  # of a network: a run of 50 autocorrelation times, whose mean is known to a seventh of the thermal scatter
 )
 MIN_ROUND_TRIPS = 10.0  # of a ladder
-NOT_RECORDED = (
-    "identity A of each layer needs the derivatives of H in the pre-activations h^l, which runs do not record"
-)
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,7 @@ class Equilibration:
                   tau_overlap (integrated autocorrelation times in sweeps), r_hat; overlaps are the slower of q^0 and
                   q^L, averaged over pairs.
         round_trips: (D,) of the slowest ladder of each network, or None without exchange.
+        not_recorded: checks that the files have no data for.
     """
 
     verdict: str
@@ -74,6 +73,7 @@ class Equilibration:
     beta: np.ndarray
     cells: dict[str, np.ndarray]
     round_trips: np.ndarray | None
+    not_recorded: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object of `mlp-gibbs health --json`."""
@@ -82,7 +82,7 @@ class Equilibration:
             "equilibrated": self.verdict,
             "reasons": self.reasons,
             "checks": [{"check": f.check, "ok": bool(f.ok), "text": f.text} for f in self.findings],
-            "not_recorded": [NOT_RECORDED],
+            "not_recorded": list(self.not_recorded),
             "beta": self.beta.tolist(),
             "hard_networks": self.hard_networks(),
             "networks": [
@@ -121,6 +121,9 @@ def equilibration(data: RunData) -> Equilibration:
     findings = [_average_bins(data)]
     if data.config.output.overlaps:
         findings.append(_identity(data))
+    layers = weight_identities(data)
+    if layers is not None:
+        findings.append(_layers(layers, data.beta))
     half = _log_bins(data.energy)[0]
     rate = _total_ess(half) / len(half)  # of the last half: a drift before it must not pass for autocorrelation
     findings += [_network_bins(data, rate), _replicas(data, cells, rate), _effective_sizes(data, cells)]
@@ -130,7 +133,8 @@ def equilibration(data: RunData) -> Equilibration:
         findings.append(_travel(data, round_trips))
     verdict = "yes" if all(finding.ok for finding in findings) else "no"
     reasons = [f"{'ok ' if finding.ok else 'BAD'} {finding.check}: {finding.text}" for finding in findings]
-    return Equilibration(verdict, findings, reasons, networks, data.beta, cells, round_trips)
+    missing = () if layers is not None else ("identities of the layers: this run recorded none",)
+    return Equilibration(verdict, findings, reasons, networks, data.beta, cells, round_trips, missing)
 
 
 def _cells(data: RunData) -> dict[str, np.ndarray]:
@@ -179,6 +183,14 @@ def _average_bins(data: RunData) -> Finding:
 
 def _identity(data: RunData) -> Finding:
     return _averages("identity A", identity_a(network_means(data)), [f"beta = {beta:.3g}" for beta in data.beta])
+
+
+def _layers(per_network: np.ndarray, beta: np.ndarray) -> Finding:
+    differences, places = [], []
+    for layer in range(per_network.shape[-1]):
+        differences += [network_average(column) for column in per_network[..., layer].T]
+        places += [f"weights of layer {layer + 1}, beta = {b:.3g}" for b in beta]
+    return _averages("identities of the layers", differences, places)
 
 
 def _averages(check: str, differences: list[Estimate], places: list[str]) -> Finding:

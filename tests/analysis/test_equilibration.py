@@ -148,6 +148,19 @@ def test_reasons_carry_numbers():
     assert "at beta = " in identity
 
 
+def test_identities_of_the_layers():
+    """One number a network, temperature and hidden layer: right ones pass, a bias of 8 errors does not."""
+    data = run(n_networks=400, n_draws=400)
+    scatter = 0.1 * np.random.default_rng(3).standard_normal((400, 3, 1))
+    data.arrays[Key.WEIGHT_RESPONSE_SUM] = np.zeros((400, 3, 1))
+    for bias, names in ((0.0, set()), (0.04, {"identities of the layers"})):
+        data.arrays[Key.WEIGHT_EXCESS_SUM] = 400 * (scatter + bias)
+        assert failed(data) == names
+    assert equilibration(data).not_recorded == ()
+    assert "layer 1" in next(reason for reason in equilibration(data).reasons if "layers" in reason)
+    assert "recorded none" in equilibration(run()).not_recorded[0]
+
+
 def test_json():
     record = json.loads(json.dumps(equilibration(run(round_trips=0)).to_json()))
     assert list(record) == ["equilibrated", "reasons", "checks", "not_recorded", "beta", "hard_networks", "networks"]
