@@ -10,7 +10,7 @@ from mcmc.analysis.equilibration import MIN_DRAWS, MIN_ESS, MIN_NETWORKS, equili
 from mcmc.io.schema import Key
 from tests.support.synthetic import synthetic_run
 
-CHECKS = {"log bins, average", "identity A", "log bins, each network", "R-hat", "ESS", "round trips"}
+CHECKS = {"log bins, average", "identity A", "log bins, each network", "R-hat", "nested R-hat", "ESS", "round trips"}
 
 
 def run(**changes):
@@ -72,9 +72,9 @@ def test_one_network_with_replicas_in_two_valleys():
     data.arrays[Key.ENERGY][:, 5, 2, 1] += 0.06
     data.arrays[Key.ENERGY][:, 5, 2, 0] -= 0.06
     found = equilibration(data)
-    assert failed(data) == {"R-hat"}
-    assert found.hard_networks() == [{"network": 5, "failed": {"R-hat": [1.0]}}]
-    (reason,) = (reason for reason in found.reasons if reason.startswith("BAD"))
+    assert failed(data) == {"R-hat", "nested R-hat"}
+    assert found.hard_networks() == [{"network": 5, "failed": {"R-hat": [1.0], "nested R-hat": [1.0]}}]
+    reason, _ = (reason for reason in found.reasons if reason.startswith("BAD"))
     assert "in network 5 at beta = 1" in reason
     assert "1 of 24 networks fail" in reason
 
@@ -165,7 +165,7 @@ def test_json():
     record = json.loads(json.dumps(equilibration(run(round_trips=0)).to_json()))
     assert list(record) == ["equilibrated", "reasons", "checks", "not_recorded", "beta", "hard_networks", "networks"]
     assert len(record["networks"]) == 12
-    cells = ["ess_energy", "tau_energy", "ess_overlap", "tau_overlap", "r_hat"]
+    cells = ["ess_energy", "tau_energy", "ess_overlap", "tau_overlap", "r_hat", "nested_r_hat"]
     assert list(record["networks"][0]) == ["network", "ok", "round_trips", *cells]
     assert all(len(record["networks"][0][name]) == 3 for name in cells)
     assert not any(network["ok"] for network in record["networks"])
