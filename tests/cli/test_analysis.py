@@ -43,7 +43,7 @@ def test_health(capsys, run):
     for reason in record["reasons"]:
         assert reason in text
     for words in (
-        "not checked: identity A of each layer",
+        "identities of the layers: largest deviation",
         "max tau_overlap",
         f"equilibrated: {record['equilibrated']}",
     ):
