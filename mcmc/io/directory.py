@@ -133,6 +133,11 @@ class RunDirectory:
         except OSError as error:
             print(f"mlp-gibbs: log.jsonl not written: {error.strerror}", file=sys.stderr)
 
+    def holder(self) -> dict[str, Any] | None:
+        """Process and host that write here; None if nobody does, or a process of this host that has died."""
+        holder = _read_lock(self.path / "lock")
+        return None if holder is None or _is_dead(holder) else holder
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the directory for writing.

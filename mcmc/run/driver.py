@@ -3,8 +3,6 @@
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import torch
 from mcmc import native
 from mcmc.config import RunConfig
 from mcmc.errors import ConfigError, MlpGibbsError, RunDirectoryError, SegmentError
+from mcmc.interrupt import EXIT_INTERRUPTED, noted_signals
 from mcmc.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mcmc.io.directory import BURN_IN_FILE, RunDirectory
 from mcmc.io.segment import read_segment
@@ -32,9 +31,6 @@ from mcmc.run.production import Production
 from mcmc.run.progress import Progress
 from mcmc.run.rounds import burn_in_rounds
 from mcmc.run.simulation import Simulation
-
-EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: a checkpoint was written, run the same command again
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOut
     run_directory = RunDirectory(directory)
     choices = _choices(config, device) | {"block_networks": vars(blocks)}
     run_directory.open_for(config, choices | _facts(device))
-    with run_directory.locked(), _signals() as caught:
+    with run_directory.locked(), noted_signals() as caught:
         run_directory.log("start", **choices)
         try:
             outcome = _Driver(in_blocks, run_directory, device, is_quiet).go(caught)
@@ -209,28 +205,6 @@ class _Driver:
                     f"{self.directory.segment(index)} is of another configuration than run.json beside it. "
                     "Move it away and restore the right file from a copy."
                 )
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Note SIGTERM, SIGINT and SIGUSR1 in a list instead of dying of them; a second SIGINT is obeyed at once."""
-    caught: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        if caught and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    try:
-        before = {number: signal.signal(number, note) for number in SIGNALS}
-    except ValueError:  # not the main thread: signals are not ours to handle
-        yield caught
-        return
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _choices(config: RunConfig, device: torch.device) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import pytest
 from mcmc._version import __version__
 from mcmc.analysis.health import run_health
 from mcmc.compare.comparison import compare_with_theory
+from mcmc.interrupt import EXIT_INTERRUPTED
 from mcmc.io.directory import RunDirectory
 from mcmc.io.reader import read_run
-from mcmc.run.driver import EXIT_INTERRUPTED
 from mcmc.run.simulation import Simulation
 from tests.plots.test_figures import assert_is_a_picture
 from tests.support.cli import answer_of, invoke, json_of
