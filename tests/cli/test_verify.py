@@ -12,7 +12,7 @@ from tests.support.runs import as_toml, small_data
 @pytest.fixture
 def toml(tmp_path):
     path = tmp_path / "small.toml"
-    path.write_text(as_toml(small_data(**LINEAR)))
+    path.write_text(as_toml(small_data(model={"activation": "linear", "n_networks": 4})))
     return path
 
 
