@@ -15,6 +15,7 @@ from mcmc.errors import ConfigError, MlpGibbsError, RunDirectoryError, SegmentEr
 from mcmc.interrupt import EXIT_INTERRUPTED, noted_signals
 from mcmc.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mcmc.io.directory import BURN_IN_FILE, RunDirectory
+from mcmc.io.lock import Lock
 from mcmc.io.segment import read_segment
 from mcmc.run.adaptation import learn_from_sweep
 from mcmc.run.build import (
@@ -73,11 +74,12 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOut
     refuse_if_too_large(in_blocks, device)
     run_directory = RunDirectory(directory)
     choices = _choices(config, device) | {"block_networks": vars(blocks)}
-    run_directory.open_for(config, choices | _facts(device))
-    with run_directory.locked(), noted_signals() as caught:
+    run_directory.make()
+    with run_directory.locked() as lock, noted_signals() as caught:
+        run_directory.open_for(config, choices | _facts(device))
         run_directory.log("start", **choices)
         try:
-            outcome = _Driver(in_blocks, run_directory, device, is_quiet).go(caught)
+            outcome = _Driver(in_blocks, run_directory, lock, device, is_quiet).go(caught)
         except MlpGibbsError as error:
             run_directory.log(type(error).__name__, message=str(error))
             raise
@@ -102,8 +104,8 @@ def refuse_if_too_large(config: RunConfig, device: torch.device) -> None:
 
 
 class _Driver:
-    def __init__(self, config: RunConfig, directory: RunDirectory, device: torch.device, is_quiet: bool):
-        self.config, self.directory = config, directory
+    def __init__(self, config: RunConfig, directory: RunDirectory, lock: Lock, device: torch.device, is_quiet: bool):
+        self.config, self.directory, self.lock = config, directory, lock
         self.rounds = burn_in_rounds(config.run.n_burn_in)
         self.total = config.run.n_burn_in + config.run.n_sweeps
         checkpoint = load_checkpoint(directory.checkpoints)
@@ -154,11 +156,13 @@ class _Driver:
             learn_from_sweep(self.simulation, statistics, burn_in_round, sweep)
             if sweep + 1 == n_burn_in:
                 self.progress.note(self.simulation.ladder_history[-1].get("report", "burn-in is over"))
+                self.lock.verify()
                 self.directory.write_json(BURN_IN_FILE, {"rounds": self.simulation.ladder_history})
                 self.production.begin()
                 is_milestone = True
         elif self.production.after_sweep():
             self.simulation.raise_if_nonfinite()
+            self.lock.verify()
             self.production.write_segment(self.directory)
             self._tell_fallback()
             is_milestone = True
@@ -183,6 +187,7 @@ class _Driver:
         self.simulation.raise_if_nonfinite()
         arrays, facts = self.simulation.to_arrays()
         more_arrays, more_facts = self.production.to_arrays()
+        self.lock.verify()
         save_checkpoint(self.directory.checkpoints, Checkpoint(arrays | more_arrays, facts | more_facts))
 
     def _check_segments(self, checkpoint: Checkpoint | None) -> None:
