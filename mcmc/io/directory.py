@@ -2,6 +2,7 @@
 
 run.json            configuration, its hash, versions, commit, machine; written once
 burn_in.json        ladder and step sizes of every adaptation round, the barrier; written when burn-in ends
+until_error.json    why a run with target errors stopped, and where
 segments/           write-once results, `segment.py`
 checkpoint/         the state to resume from, `checkpoint.py`
 log.jsonl           one line an attempt: when, where, how it ended; for people, never read back as results
@@ -26,6 +27,7 @@ from mcmc.io.segment import segment_name
 
 RUN_FILE = "run.json"
 BURN_IN_FILE = "burn_in.json"
+UNTIL_ERROR_FILE = "until_error.json"
 _RUN_KEYS = {"physics_hash", "physics", "config"}
 
 
