@@ -26,8 +26,14 @@ if TYPE_CHECKING:
     from parsl.jobs.states import JobStatus
 
 LABEL = "items"
-MOST_DEAD_BLOCKS = 3  # in a row, whose workers never came up: the engine does not work
+MOST_DEAD_BLOCKS = 5  # in a row, whose workers never came up: the engine does not work
 SLURM_ANSWERS_S = 10.0
+# runs leave by themselves when the driver is killed; Parsl's processes around them need not find out
+_LEAVE_WITH_DRIVER = """\
+(
+  while kill -0 {driver} && kill -0 $$; do sleep 1; done
+  kill -0 {driver} || {{ sleep 20; kill -KILL 0; }}
+) 2>/dev/null &"""
 DRAIN_BEFORE_S = 5.0  # workers take no new item this long before the items of a job are told to go
 
 
@@ -76,7 +82,8 @@ class LocalEngine:
         """Parsl's."""
         from parsl.providers import LocalProvider
 
-        return LocalProvider(init_blocks=1, min_blocks=0, max_blocks=1, worker_init=_worker_init())
+        init = f"{_worker_init()}\n{_LEAVE_WITH_DRIVER.format(driver=os.getpid())}"
+        return LocalProvider(init_blocks=1, min_blocks=0, max_blocks=1, worker_init=init)
 
     def text(self) -> str:
         """In words."""
@@ -194,15 +201,25 @@ class SlurmEngine:
 
 
 Engine = LocalEngine | SlurmEngine
-Submit = Callable[[str], "Future[Attempt]"]
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The engine at work.
+
+    Attributes:
+        submit: hands an item, by name, to a worker; a lost worker is an exception of the future.
+        n_busy: items that workers are said to have.
+    """
+
+    submit: Callable[[str], "Future[Attempt]"]
+    n_busy: Callable[[], int]
 
 
 @contextmanager
-def started(engine: Engine, study: Path) -> Iterator[Submit]:
+def started(engine: Engine, study: Path) -> Iterator[Workers]:
     """The engine at work; leaving it ends its workers.
 
-    Yields:
-        A function that hands an item, by name, to a worker. A lost worker is an exception of its future.
     Raises:
         EngineError: Parsl is not installed or does not start.
     """
@@ -235,7 +252,10 @@ def started(engine: Engine, study: Path) -> Iterator[Submit]:
                 raise EngineError(f"the engine ({engine.text()}) does not work: {executor.executor_exception}")
             return app(str(study.resolve()), item, device, driver, patience_s)
 
-        yield submit
+        def n_busy() -> int:
+            return sum(manager["tasks"] for manager in executor.connected_managers() if manager["active"])
+
+        yield Workers(submit, n_busy)
     finally:
         kernel.cleanup()
 
