@@ -15,6 +15,7 @@ from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
 from mcmc.cli.run import run
 from mcmc.cli.status import status
+from mcmc.cli.study import app as study_app
 from mcmc.cli.theory import theory
 from mcmc.cli.tune import tune
 from mcmc.cli.verify import verify
@@ -61,3 +62,4 @@ for command in (
     verify,
 ):
     app.command()(command)
+app.add_typer(study_app, name="study")

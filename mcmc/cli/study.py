@@ -1,0 +1,15 @@
+"""`mlp-gibbs study`: many runs as one piece of work. The sub-commands, gathered."""
+
+import typer
+
+from mcmc.cli.study_status import status
+
+app = typer.Typer(
+    help="Many networks at many sizes and settings: planned, run on an engine that scales out, and joined.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+for command in (status,):
+    app.command()(command)
