@@ -2,6 +2,7 @@
 
 import typer
 
+from mcmc.cli.study_report import report
 from mcmc.cli.study_status import status
 
 app = typer.Typer(
@@ -11,5 +12,5 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (status,):
+for command in (status, report):
     app.command()(command)

@@ -1,4 +1,4 @@
-"""N_0 -> infinity: fits of a + b N_0^-w, averaged over what the sizes do not decide (equations.md, section 13).
+"""N_0 -> infinity: fits of a + b N_0^-w, averaged over what the sizes do not decide (equations.md, "Infinite size").
 
 The exponent is a result. Fits with w = 1, 2/3, 1/3 and with w free are weighted by exp(-AIC/2), AIC = chi^2 + 2 k
 [Jay & Neil 2021], and the quoted interval is that of the weighted mixture of their normal laws [Borsanyi et al. 2021]:
@@ -15,6 +15,7 @@ from scipy.special import chdtrc, ndtr
 from mcmc.errors import InsufficientDataError
 
 EXPONENTS = (1.0, 2 / 3, 1 / 3)  # loops about a stable saddle point; marginal phases and edges of transitions
+WIDTH_EXPONENTS = (0.5, *EXPONENTS)  # of a width that Gaussian fluctuations make, N_0^-1/2
 FREE_BOUNDS = (EXPONENTS[-1] / 2, 2 * EXPONENTS[0])
 MIN_SIZES = 2
 MIN_SIZES_FREE = 3
@@ -132,7 +133,12 @@ class Extrapolation:
 
 
 def extrapolate(
-    sizes: np.ndarray, value: np.ndarray, resamples: np.ndarray, *, leave_out: bool = True
+    sizes: np.ndarray,
+    value: np.ndarray,
+    resamples: np.ndarray,
+    *,
+    exponents: tuple[float, ...] = EXPONENTS,
+    leave_out: bool = True,
 ) -> Extrapolation:
     """The limit of one quantity measured at several sizes.
 
@@ -140,6 +146,7 @@ def extrapolate(
         sizes:     (S,) N_0, increasing.
         value:     (S,)
         resamples: (B, S), whose scatter is the error of the values.
+        exponents: that are tried beside a free one.
         leave_out: give `without_smallest` too.
     Raises:
         InsufficientDataError: fewer than two sizes, or a value without an error.
@@ -148,7 +155,7 @@ def extrapolate(
     _check(sizes, value, resamples)
     first = 0
     while True:
-        fits = fit_models(sizes[first:], value[first:], resamples[:, first:])
+        fits = fit_models(sizes[first:], value[first:], resamples[:, first:], exponents)
         p_values = [fit.p_value for fit in fits if fit.p_value is not None]
         if max(p_values, default=1.0) >= WORST_P or len(sizes) - first <= MIN_SIZES_FREE:
             break
@@ -167,16 +174,20 @@ def extrapolate(
         dropped=[int(size) for size in sizes[:first]],
         resamples=median + deviation,
         without_smallest=(
-            extrapolate(sizes[left], value[left], resamples[:, left], leave_out=False) if is_left_out else None
+            extrapolate(sizes[left], value[left], resamples[:, left], exponents=exponents, leave_out=False)
+            if is_left_out
+            else None
         ),
     )
 
 
-def fit_models(sizes: np.ndarray, value: np.ndarray, resamples: np.ndarray) -> list[Fit]:
+def fit_models(
+    sizes: np.ndarray, value: np.ndarray, resamples: np.ndarray, exponents: tuple[float, ...] = EXPONENTS
+) -> list[Fit]:
     """Every model that these sizes allow, weighted, heaviest first; arguments as of `extrapolate`."""
     scale, error = sizes / sizes[0], resamples.std(0, ddof=1)
     deviations = resamples - value
-    found = [_fixed(scale, value, error, exponent) for exponent in EXPONENTS]
+    found = [_fixed(scale, value, error, exponent) for exponent in exponents]
     if len(sizes) >= MIN_SIZES_FREE:
         found += _free(scale, value, error, found)
     criterion, fits = [], []
@@ -212,16 +223,13 @@ def mixture_quantile(fits: list[Fit], probability: float) -> float:
     return float(brentq(excess, (centre - 9 * width).min(), (centre + 9 * width).max(), xtol=1e-12 * width.min()))
 
 
-
 def _fixed(scale: np.ndarray, value: np.ndarray, error: np.ndarray, exponent: float) -> Parameters:
     design = np.stack([np.ones_like(scale), scale**-exponent], axis=1)
     parameters = np.linalg.lstsq(design / error[:, None], value / error, rcond=None)[0]
     return exponent, parameters, design
 
 
-def _free(
-    scale: np.ndarray, value: np.ndarray, error: np.ndarray, fixed: list[Parameters]
-) -> list[Parameters]:
+def _free(scale: np.ndarray, value: np.ndarray, error: np.ndarray, fixed: list[Parameters]) -> list[Parameters]:
     """The fit with a free exponent, or nothing where the sizes do not determine one."""
 
     def model(scale: np.ndarray, a: float, b: float, w: float) -> np.ndarray:
@@ -264,7 +272,7 @@ def _check(sizes: np.ndarray, value: np.ndarray, resamples: np.ndarray) -> None:
     if (np.diff(sizes) <= 0).any():
         raise ValueError(f"sizes must increase, found {sizes.tolist()}")
     error = resamples.std(0, ddof=1)
-    bad = ~(np.isfinite(value) & np.isfinite(error) & (error > 0))
+    bad = ~(np.isfinite(value) & (error > 1e-12 * np.abs(value)))
     if bad.any():
         raise InsufficientDataError(
             f"no error at N_0 = {', '.join(f'{size:.0f}' for size in sizes[bad])}: the value is missing in some "
