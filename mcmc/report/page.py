@@ -186,7 +186,7 @@ def _cell_row(cell: CellResult) -> dict[str, Any]:
         "n_draws": cell.n_draws,
         "n_burn_in": config.run.n_burn_in,
         "seed": config.run.seed,
-        "items": len(cell.items),
+        "n_items": len(cell.items),
         "n_missing": cell.n_missing,
         "verdict": found.verdict,
         "n_hard": len(found.hard_networks()),
