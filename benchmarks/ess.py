@@ -24,7 +24,7 @@ from mcmc.pilot.advice import advise
 from mcmc.pilot.trajectories import equilibrate
 
 GRID = [(step, n) for n in (5, 10, 20) for step in (0.1, 0.2, 0.4)]
-PEERS = ("blackjax", "tfp_hmc", "tfp_replica_exchange")  # NumPyro with adaptation off hardly ever moved here
+PEERS = ("blackjax", "numpyro", "tfp_hmc", "tfp_replica_exchange")
 
 
 def main() -> None:
@@ -103,7 +103,7 @@ def peers(arguments: argparse.Namespace, config: RunConfig) -> dict[str, dict[st
     simulation = equilibrate(config)
     betas = [beta for beta in simulation.ladder.betas if beta > 0]
     found = {}
-    for ladder, names in ((betas[-1:], PEERS[:2]), (betas, PEERS[2:])):
+    for ladder, names in ((betas[-1:], PEERS[:-1]), (betas, PEERS[-1:])):
         with PeerProcess(
             arguments.peer_python, simulation, arguments.activation, betas=ladder, keeps_directions=True
         ) as process:

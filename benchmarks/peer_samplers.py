@@ -125,6 +125,7 @@ def numpyro_hmc_sampler(problem, step_size, n_leapfrog):
                 num_warmup=0,
                 step_size=step_size,
                 num_steps=n_leapfrog,
+                trajectory_length=None,  # its default of 2 pi would set the step size to 2 pi / num_steps
                 adapt_step_size=False,
                 adapt_mass_matrix=False,
                 rng_key=jax.random.PRNGKey(0),
