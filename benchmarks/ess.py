@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from arviz_stats.base import array_stats
+from cases import case_parser
 from peers import PeerProcess, pin_to
 from timing import report
 
@@ -38,15 +39,9 @@ Draws = tuple[float, np.ndarray, np.ndarray]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = case_parser(__doc__, depth=2, temperatures=12)
     parser.add_argument("--peer-python", help="the interpreter of the peers' environment; without it, ours alone")
-    parser.add_argument("--activation", default="tanh")
-    parser.add_argument("--depth", type=int, default=2)
-    parser.add_argument("--n-inputs", type=int, default=256)
     parser.add_argument("--beta", type=float, default=2.0)
-    parser.add_argument("--networks", type=int, default=4)
-    parser.add_argument("--temperatures", type=int, default=12)
-    parser.add_argument("--replicas", type=int, default=4)
     parser.add_argument("--burn-in", type=int, default=500)
     parser.add_argument("--draws", type=int, default=600, help="of a round")
     parser.add_argument("--rounds", type=int, default=3)
@@ -101,6 +96,7 @@ def configuration(arguments: argparse.Namespace) -> RunConfig:
                 "width_ratios": [1.0] * arguments.depth,
                 "n_networks": arguments.networks,
             },
+            "sampler": {"n_leapfrog": arguments.n_leapfrog},
             "tempering": {
                 "beta_max": arguments.beta,
                 "n_temperatures": arguments.temperatures,
