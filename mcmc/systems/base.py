@@ -96,8 +96,12 @@ class System(Protocol):
         """H(x) and its gradient in the ambient space: (D, C, n0) -> (D, C) float64, (D, C, n0)."""
         ...
 
-    def grad(self, x: Tensor) -> Tensor:
-        """The gradient alone, the same bits: most steps of a trajectory need no energy."""
+    def grad(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """The gradient alone, the same bits: most steps of a trajectory need no energy.
+
+        Args:
+            out: memory of the shape of x that the result may be written to.
+        """
         ...
 
     def fused_leapfrog(
