@@ -10,6 +10,7 @@ from mcmc.cli.estimate import estimate
 from mcmc.cli.field import field
 from mcmc.cli.flow import flow
 from mcmc.cli.free_energy import free_energy
+from mcmc.cli.function_space import function_space
 from mcmc.cli.health import health
 from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
@@ -61,3 +62,4 @@ for command in (
     verify,
 ):
     app.command()(command)
+app.add_typer(function_space, name="function-space")
