@@ -30,6 +30,11 @@ class Purpose(IntEnum):
     REDRAW_MOMENTUM = 8
     BOOTSTRAP = 9
     CHECK = 10
+    PERTURBATION = 30
+    EXAMPLES = 31
+    THERMAL = 32
+    GATES = 33
+    SPIN_FLIP = 34
     TEST = 255
 
 

@@ -11,6 +11,7 @@ from mcmc.cli.export import export
 from mcmc.cli.field import field
 from mcmc.cli.flow import flow
 from mcmc.cli.free_energy import free_energy
+from mcmc.cli.function_space import function_space
 from mcmc.cli.health import health
 from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
@@ -65,3 +66,4 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(study_app, name="study")
+app.add_typer(function_space, name="function-space")
