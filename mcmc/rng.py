@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     REDRAW_MOMENTUM = 8
     BOOTSTRAP = 9
     CHECK = 10
+    ANCESTRAL = 20
     TEST = 255
 
 

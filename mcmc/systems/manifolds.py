@@ -87,3 +87,35 @@ class Sphere:
         """x back to length sqrt(N_0), then p back to the tangent space at x."""
         x = x * (self.radius / torch.linalg.vector_norm(x, dim=-1, keepdim=True))
         return x, self.project_tangent(x, p)
+
+
+@dataclass(frozen=True)
+class Euclidean:
+    """Flat R^n with Lebesgue measure, which cannot be normalised: there is no beta = 0, and no draw from it.
+
+    Attributes:
+        n_sites: n >= 1.
+    """
+
+    n_sites: int
+
+    @property
+    def dimension(self) -> int:
+        """n."""
+        return self.n_sites
+
+    def random_point(self, noise: Tensor) -> None:
+        """None: the reference measure is improper."""
+        return None
+
+    def project_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        """v itself."""
+        return v
+
+    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """The straight line x + p t."""
+        return torch.addcmul(x, p, time.unsqueeze(-1)), p
+
+    def reproject(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        """Nothing to remove."""
+        return x, p
