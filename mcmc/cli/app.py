@@ -11,6 +11,7 @@ from mcmc.cli.field import field
 from mcmc.cli.flow import flow
 from mcmc.cli.free_energy import free_energy
 from mcmc.cli.health import health
+from mcmc.cli.layers.app import layers
 from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
 from mcmc.cli.run import run
@@ -61,3 +62,4 @@ for command in (
     verify,
 ):
     app.command()(command)
+app.add_typer(layers, name="layers")
