@@ -13,6 +13,7 @@ from mcmc.cli.flow import flow
 from mcmc.cli.free_energy import free_energy
 from mcmc.cli.function_space import function_space
 from mcmc.cli.health import health
+from mcmc.cli.layers.app import layers
 from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
 from mcmc.cli.run import run
@@ -67,3 +68,4 @@ for command in (
     app.command()(command)
 app.add_typer(study_app, name="study")
 app.add_typer(function_space, name="function-space")
+app.add_typer(layers, name="layers")
