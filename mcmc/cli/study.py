@@ -3,6 +3,7 @@
 import typer
 
 from mcmc.cli.study_plan import plan
+from mcmc.cli.study_report import report
 from mcmc.cli.study_run import run
 from mcmc.cli.study_status import status
 
@@ -13,5 +14,5 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (plan, run, status):
+for command in (plan, run, status, report):
     app.command()(command)

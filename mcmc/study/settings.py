@@ -36,12 +36,12 @@ def label(settings: Settings) -> str:
 
     What it cannot say in full (long lists, many digits) it shortens, and ends with a digest of everything.
     """
-    parts = {f"{key.rpartition('.')[2]}": value for key, value in sorted(settings.items())}
+    parts = {key.rpartition(".")[2]: value for key, value in sorted(settings.items())}
     full = "_".join(f"{key}-{_full(value)}" for key, value in parts.items())
     short = "_".join(f"{key}-{_short(value)}" for key, value in parts.items())
-    safe = re.sub(r"[^A-Za-z0-9.+_-]", "", short)[:LONGEST_LABEL]
-    if safe == full:
+    if len(full) <= LONGEST_LABEL and re.fullmatch(r"[A-Za-z0-9.+_-]*", full):
         return full
+    safe = re.sub(r"[^A-Za-z0-9.+_-]", "", short)[:LONGEST_LABEL]
     return f"{safe}-{hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]}"
 
 
