@@ -21,7 +21,6 @@ def overlap(
     as_json: JsonOption = False,
 ) -> None:
     """Distances and moments of P(q^l) against the smeared prediction, P_J(q) of single networks, self-averaging."""
-    from mcmc.compare.comparison import compare_with_theory
     from mcmc.compare.overlaps import overlap_report
     from mcmc.errors import UsageError
     from mcmc.io.reader import read_run
@@ -35,7 +34,7 @@ def overlap(
     shown = sorted(set(layers)) if layers else [0, depth]
     if not all(0 <= layer <= depth for layer in shown):
         raise UsageError(f"--layer is 0 to {depth} here, found {', '.join(map(str, shown))}.")
-    reports = [overlap_report(compare_with_theory(data, ansatz=ansatz, n_steps=steps)) for data in runs]
+    reports = [overlap_report(data, ansatz=ansatz, n_steps=steps) for data in runs]
     path = save(overlaps_figure(reports, shown), figure or directories[0] / "overlap.png")
     records = [
         {"directory": str(directory), **report.to_json()}

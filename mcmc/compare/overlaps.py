@@ -7,11 +7,12 @@ import numpy as np
 
 from mcmc.analysis.bootstrap import NetworkBootstrap, Resampled
 from mcmc.analysis.samples import SelfAveraging, self_averaging
-from mcmc.compare.comparison import Comparison
+from mcmc.compare.comparison import Comparison, compare_with_theory
 from mcmc.compare.distance import LawDistance, law_distance
 from mcmc.compare.finite_size import OverlapKernel
 from mcmc.compare.prediction import Prediction, theory_model
 from mcmc.errors import ConvergenceError, QuadratureError
+from mcmc.io.reader import RunData
 from mcmc.io.schema import Key
 from mcmc.theory.fluctuations import OverlapFluctuations, overlap_fluctuations
 from mcmc.theory.model import TheoryModel
@@ -87,14 +88,15 @@ class OverlapReport:
         return {"n_inputs": model.n_inputs, "n_networks": self.bootstrap.n_networks, "laws": rows}
 
 
-def overlap_report(comparison: Comparison) -> OverlapReport:
-    """The report of a comparison.
+def overlap_report(data: RunData, *, ansatz: str = "auto", n_steps: int | None = None) -> OverlapReport:
+    """The report of a run; the ansatz as in `compare_with_theory`, whose errors it has too.
 
     Raises:
-        InsufficientDataError: fewer than 4 networks.
+        InsufficientDataError: fewer than 4 networks, or no overlaps; before the theory is solved.
     """
-    data = comparison.data
     bootstrap = NetworkBootstrap(data.energy.shape[1])
+    averaging = self_averaging(data, bootstrap)
+    comparison = compare_with_theory(data, ansatz=ansatz, n_steps=n_steps)
     model, n_layers = theory_model(data.config.model), data.config.model.depth + 1
     distances = [
         [law_distance(data, k, prediction.ansatz, *kernels, layer=layer) for layer in range(n_layers)]
@@ -109,7 +111,7 @@ def overlap_report(comparison: Comparison) -> OverlapReport:
         distances,
         bootstrap.mean(data.arrays[Key.MOMENT_SUM] / n_samples),
         np.stack([kernel_moments(kernel) for kernel in comparison.kernels]),
-        self_averaging(data, bootstrap),
+        averaging,
         [_fluctuations(model, prediction) for prediction in comparison.predictions],
     )
 
