@@ -26,7 +26,9 @@ class Overlaps(NamedTuple):
     Attributes:
         between: (D, K, P, L+1) float64, q^l of every pair of replicas, in the order of `mcmc.types.replica_pairs`.
         within:  (D, K, R, L+1) float64, self-overlap r^l of every replica.
-        weight_identity: None with a single replica.
+        weight_identity: None with a single replica, and for systems whose disorder is not an MLP's.
+
+    A system has as many overlaps as it likes on the last axis; L+1 is those of an MLP, its input and L layers.
     """
 
     between: Tensor
@@ -96,8 +98,12 @@ class System(Protocol):
         """H(x) and its gradient in the ambient space: (D, C, n0) -> (D, C) float64, (D, C, n0)."""
         ...
 
-    def grad(self, x: Tensor) -> Tensor:
-        """The gradient alone, the same bits: most steps of a trajectory need no energy."""
+    def grad(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """The gradient alone, the same bits: most steps of a trajectory need no energy.
+
+        Args:
+            out: memory of the shape of x that the result may be written to.
+        """
         ...
 
     def fused_leapfrog(

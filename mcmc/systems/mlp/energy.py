@@ -18,6 +18,7 @@ from mcmc.systems.manifolds import Sphere
 from mcmc.systems.mlp.batched import BatchedNetworks
 from mcmc.systems.mlp.fused import FusedNetworks
 from mcmc.systems.mlp.networks import Networks
+from mcmc.systems.mlp.portable import PortableNetworks
 from mcmc.systems.mlp.weight_identity import weight_identity
 from mcmc.types import replica_pairs
 
@@ -74,7 +75,9 @@ class MlpSystem:
         a, grad = self._forward_and_back(x)
         return self._read_out(a), grad
 
-    def grad(self, x: Tensor) -> Tensor:
+    def grad(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        if isinstance(self._fused, PortableNetworks):
+            return self._fused.grad(x, out)
         return self._forward_and_back(x)[1] if self._fused is None else self._fused.energy_and_grad(x)[1]
 
     def fused_leapfrog(
@@ -89,7 +92,7 @@ class MlpSystem:
         longest: int,
         reproject_every: int,
     ) -> TrajectoryEnd | None:
-        if self._fused is None:
+        if self._fused is None or isinstance(self._fused, PortableNetworks):
             return None
         if isinstance(self._fused, BatchedNetworks):
             return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, longest, reproject_every)
@@ -167,9 +170,11 @@ class MlpSystem:
         return part
 
     @cached_property
-    def _fused(self) -> FusedNetworks | BatchedNetworks | None:
-        of_device = BatchedNetworks if self.device.type == "cuda" else FusedNetworks
-        return of_device.where_possible(self.networks, self.forces)
+    def _fused(self) -> FusedNetworks | BatchedNetworks | PortableNetworks | None:
+        if self.device.type == "cuda":
+            return BatchedNetworks.where_possible(self.networks, self.forces)
+        fused = FusedNetworks.where_possible(self.networks, self.forces)
+        return PortableNetworks.where_possible(self.networks) if fused is None else fused
 
     def _preactivation(self, layer: int, a: Tensor) -> Tensor:
         w, b = self.networks.weights[layer], self.networks.biases[layer]
