@@ -9,6 +9,7 @@ from mcmc.compare.finite_size import OverlapKernel
 from mcmc.compare.overlaps import kernel_moments, overlap_report
 from mcmc.io.reader import read_run
 from mcmc.io.schema import Key
+from tests.support.broken_phase import FULL, ONE_STEP, run_with_law, with_prediction
 from tests.support.runs import finished, small_config
 
 
@@ -74,3 +75,19 @@ def test_json(report):
     assert len(row["moments"]) == len(row["moment_z_scores"]) == 4
     assert 0 < row["predicted_disorder_share"] < 1
     assert row["predicted_disorder_variance"] > 0
+
+
+@pytest.mark.parametrize("given", [ONE_STEP, FULL], ids=["1rsb", "full"])
+def test_a_broken_phase(monkeypatch, given):
+    """The law that was drawn is nearer than the symmetric one; a third of the variance is expected between networks."""
+    with_prediction(monkeypatch, given)
+    report = overlap_report(run_with_law(given))
+    cold = report.distances[-1][0]
+    assert cold.value < 3 * cold.noise
+    assert cold.symmetric_value > 3 * cold.value
+    assert np.abs(report.z_scores[-1, 0]).max() < 4
+    assert report.fluctuations[-1] is None
+    assert report.predicted_share(2, 0) == pytest.approx(1 / 3)
+    assert report.averaging.share.value[-1, 0] < 0.2  # these networks are all alike, and it says so
+    *_, row = report.to_json()["laws"]
+    assert (row["ansatz"], row["predicted_disorder_variance"]) == (given.ansatz, None)
