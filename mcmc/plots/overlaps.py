@@ -54,7 +54,7 @@ def _laws(axis: Axes, report: OverlapReport, layer: int) -> None:
     axis.set(
         xlabel=rf"$q^{{{layer}}}$",
         xlim=(min(reach), max(reach)),
-        title=rf"$P(q^{{{layer}}})$, 68 % band (black: smeared theory; dashed: width fitted)",
+        title=rf"$P(q^{{{layer}}})$, 68 % band; black: smeared (dashed: fitted)",
     )
     axis.set_ylim(0, 1.35 * axis.get_ylim()[1])
     axis.legend(loc="upper left")
@@ -82,8 +82,10 @@ def _variances(axis: Axes, reports: Sequence[OverlapReport], layer: int) -> None
         axis.errorbar(
             beta, share.value[:, layer], share.stderr[:, layer], **MEASURED, color=f"C{i}", label=f"$N_0$ = {n_inputs}"
         )
-        predicted = [report.predicted_share(k, layer) for k in range(len(beta))]
-        axis.plot(beta, [np.nan if p is None else p for p in predicted], **PREDICTED)
+        predicted = np.array([report.predicted_share(k, layer) for k in range(len(beta))], dtype=float)
+        is_broken = np.array([prediction.solution is not None for prediction in report.comparison.predictions])
+        for phase in (~is_broken, is_broken):  # the share jumps where symmetry breaks
+            axis.plot(beta, np.where(phase, predicted, np.nan), marker="_" if phase.sum() == 1 else "", **PREDICTED)
     axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
     axis.set(xlabel=r"$\beta$", title=rf"share of Var $q^{{{layer}}}$ between networks")
     axis.legend()
