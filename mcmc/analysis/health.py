@@ -27,9 +27,9 @@ def run_health(path: Path) -> dict[str, Any]:
     health: dict[str, Any] = {
         "directory": str(path),
         "state": "complete" if sweep >= n_total else "production" if sweep >= config.run.n_burn_in else "burn-in",
-        "until_error": None,
         "sweep": sweep,
         "n_total": n_total,
+        "until_error": None,
         "n_segments": 0,
         "n_segments_total": config.n_segments,
         "acceptance": None,

@@ -14,6 +14,7 @@ from mcmc.cli.free_energy import free_energy
 from mcmc.cli.function_space import function_space
 from mcmc.cli.health import health
 from mcmc.cli.layers.app import layers
+from mcmc.cli.overlap import overlap
 from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
 from mcmc.cli.run import run
@@ -59,6 +60,7 @@ for command in (
     flow,
     phase,
     compare,
+    overlap,
     estimate,
     export,
     free_energy,

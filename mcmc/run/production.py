@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from mcmc.config import RunConfig
+from mcmc.errors import CheckpointError
 from mcmc.exchange.state import reset_statistics
 from mcmc.io.directory import RunDirectory
 from mcmc.io.schema import Key
@@ -84,7 +85,19 @@ class Production:
         return arrays, {"n_done": self.n_done}
 
     def load_arrays(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
-        """Take over what `to_arrays` gave."""
+        """Take over what `to_arrays` gave.
+
+        Raises:
+            CheckpointError: it was written by a version that observed other things.
+        """
+        wanted = {f"observers/{name}/{key}" for name, observer in self.observers.items() for key in observer.tensors}
+        missing = sorted(wanted - arrays.keys())
+        if missing:
+            raise CheckpointError(
+                f'the checkpoint lacks {", ".join(missing)}: another version of mlp-gibbs wrote it (see "version" in '
+                "run.json). Finish the run with that version, or start again with another --out.",
+                missing=missing,
+            )
         self.n_done = facts["n_done"]
         for name, observer in self.observers.items():
             for key, tensor in observer.tensors.items():
