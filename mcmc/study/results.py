@@ -14,6 +14,8 @@ from mcmc.compare.free_energy import measured_thermodynamics
 from mcmc.compare.prediction import Prediction, predict, theory_model
 from mcmc.errors import ConvergenceError, DisagreementError, InsufficientDataError, UsageError
 from mcmc.io.reader import RunData
+from mcmc.names import nearest
+from mcmc.study.collapse import Collapse, SizeCurve, collapse
 from mcmc.study.config import Study
 from mcmc.study.directory import StudyDirectory
 from mcmc.study.extrapolate import EXPONENTS, WIDTH_EXPONENTS, Extrapolation, extrapolate
@@ -97,6 +99,7 @@ class CombinationResult:
         curve:       replica-symmetric saddle points on a finer grid of temperatures, for drawing.
         limits:      observable by observable, hot to cold.
         refused:     observables and temperatures that have no limit, with the reason.
+        scaling:     finite-size scaling of an observable at a transition, where it was asked for.
     """
 
     settings: Settings
@@ -105,6 +108,7 @@ class CombinationResult:
     curve: list[SaddlePoint]
     limits: list[Limit]
     refused: list[str]
+    scaling: "Scaling | None" = None
 
     @property
     def is_broken(self) -> bool:
@@ -114,6 +118,21 @@ class CombinationResult:
     def select(self, observable: str) -> list[Limit]:
         """The limits of one observable, in the order of the temperatures."""
         return [limit for limit in self.limits if limit.observable == observable]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """A collapse of the sizes.
+
+    Attributes:
+        observable: that is scaled.
+        curves:     of every size, as measured.
+        collapse:   the best choice.
+    """
+
+    observable: str
+    curves: list[SizeCurve]
+    collapse: Collapse
 
 
 @dataclass(frozen=True)
@@ -149,6 +168,11 @@ class StudyResults:
                 {"settings": combination.settings, "reason": reason}
                 for combination in self.combinations
                 for reason in combination.refused
+            ],
+            "collapses": [
+                {"settings": found.settings, "observable": found.scaling.observable, **found.scaling.collapse.to_json()}
+                for found in self.combinations
+                if found.scaling is not None
             ],
             "equilibrated": {"verdict": self.equilibrated, "cells": [_verdict(cell) for cell in self.cells]},
         }
@@ -232,6 +256,24 @@ def combine(cells: list[CellResult], *, ansatz: str = "auto") -> CombinationResu
             limits.append(Limit(prediction.beta, name, found, predicted_value(prediction, name), prediction.ansatz))
     reasons = [f"{_listed(places)}: {reason}" for reason, places in refused.items()]
     return CombinationResult(cells[0].cell.settings, cells, predictions, curve, limits, reasons)
+
+
+def scale(found: CombinationResult, observable: str, beta_c: float) -> CombinationResult:
+    """The same with the collapse of an observable about a transition near beta_c; a Binder ratio needs no b.
+
+    Raises:
+        UsageError: no such observable.   InsufficientDataError, ConvergenceError: no collapse.
+    """
+    known = _shared_names(found.cells)
+    if observable not in known:
+        raise UsageError(f"no observable '{observable}' to scale.{nearest(observable, known)}")
+    curves = []
+    for cell in found.cells:
+        resampled = cell.observables[observable]
+        rows = resampled.value + resampled.deviations
+        curves.append(SizeCurve(cell.n_inputs, cell.beta, resampled.value, rows))
+    best = collapse(curves, beta_c=beta_c, fix_b=observable.startswith("binder"))
+    return replace(found, scaling=Scaling(observable, curves, best))
 
 
 def _extrapolated(cells: list[CellResult], name: str, beta: float) -> Extrapolation:
