@@ -12,7 +12,7 @@ import mcmc
 
 ROOT = Path(mcmc.__file__).parent
 LAYERS = (  # docs/architecture.md
-    {"types", "errors", "names", "config", "rng", "philox", "native", "_version"},
+    {"types", "errors", "names", "config", "config_problems", "interrupt", "rng", "philox", "native", "_version"},
     {"systems"},
     {"kernels", "exchange", "theory"},
     {"observers", "io"},
@@ -31,6 +31,8 @@ SAME_LAYER = {
     ("report", "plots"),
     ("config", "errors"),
     ("config", "names"),
+    ("config", "config_problems"),
+    ("config_problems", "names"),
     ("rng", "native"),
     ("rng", "philox"),
 }

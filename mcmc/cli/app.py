@@ -7,6 +7,7 @@ import typer
 from mcmc._version import __version__
 from mcmc.cli.compare import compare
 from mcmc.cli.estimate import estimate
+from mcmc.cli.export import export
 from mcmc.cli.field import field
 from mcmc.cli.flow import flow
 from mcmc.cli.free_energy import free_energy
@@ -57,6 +58,7 @@ for command in (
     phase,
     compare,
     estimate,
+    export,
     free_energy,
     plot,
     verify,

@@ -3,6 +3,7 @@
 import typer
 
 from mcmc.cli.study_report import report
+from mcmc.cli.study_run import run
 from mcmc.cli.study_status import status
 
 app = typer.Typer(
@@ -12,5 +13,5 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (status, report):
+for command in (run, status, report):
     app.command()(command)

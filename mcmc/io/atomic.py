@@ -45,6 +45,21 @@ def sync_directory(path: Path) -> None:
     sync_file(path)
 
 
+def make_directory(path: Path) -> None:
+    """Create a directory and its parents, with their names on the device.
+
+    Raises:
+        StorageError: the file system refused.
+    """
+    try:
+        missing = [parent for parent in (path, *path.parents) if not parent.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        for created in missing:
+            sync_directory(created.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def storage_error(path: Path, error: OSError) -> StorageError:
     """The message for a write that the operating system refused."""
     advice = {

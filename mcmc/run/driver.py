@@ -3,19 +3,19 @@
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from mcmc import native
 from mcmc.config import RunConfig
 from mcmc.errors import ConfigError, MlpGibbsError, RunDirectoryError, SegmentError
+from mcmc.interrupt import EXIT_INTERRUPTED, noted_signals
 from mcmc.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from mcmc.io.directory import BURN_IN_FILE, RunDirectory
+from mcmc.io.directory import BURN_IN_FILE, UNTIL_ERROR_FILE, RunDirectory
+from mcmc.io.lock import Lock
 from mcmc.io.segment import read_segment
 from mcmc.run.adaptation import learn_from_sweep
 from mcmc.run.build import (
@@ -33,8 +33,17 @@ from mcmc.run.progress import Progress
 from mcmc.run.rounds import burn_in_rounds
 from mcmc.run.simulation import Simulation
 
-EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: a checkpoint was written, run the same command again
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+class Until(Protocol):
+    """Asked at the end of each segment whether that is enough."""
+
+    def __call__(self, path: Path, *, is_last: bool) -> dict[str, Any]:
+        """A record with `is_reached` and `reason`, a function of the segments in the directory alone.
+
+        Raises:
+            MlpGibbsError: going on will never be enough; not if this was the last segment.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ class RunOutcome:
         sweep, n_total: sweeps done and wanted, burn-in included.
         seconds:     of this attempt.
         signal_name: the signal that stopped it.
+        reason:      why it stopped, where target errors were given.
     """
 
     directory: str
@@ -54,6 +64,7 @@ class RunOutcome:
     n_total: int
     seconds: float
     signal_name: str | None = None
+    reason: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -61,10 +72,11 @@ class RunOutcome:
         return 0 if self.is_complete else EXIT_INTERRUPTED
 
 
-def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOutcome:
+def run(config: RunConfig, directory: Path, *, is_quiet: bool = False, until: Until | None = None) -> RunOutcome:
     """Start the run in the directory, or resume it from its last checkpoint, until it is complete or a signal comes.
 
-    A resumed run ends with the same bytes in its segments as an uninterrupted one on the same machine.
+    A resumed run ends with the same bytes in its segments as an uninterrupted one on the same machine; one that `until`
+    stops has the first segments of one that it does not.
 
     Raises:
         DeviceError, ConfigError: before anything is written.
@@ -77,11 +89,12 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOut
     refuse_if_too_large(in_blocks, device)
     run_directory = RunDirectory(directory)
     choices = _choices(config, device) | {"block_networks": vars(blocks)}
-    run_directory.open_for(config, choices | _facts(device))
-    with run_directory.locked(), _signals() as caught:
+    run_directory.make()
+    with run_directory.locked() as lock, noted_signals() as caught:
+        run_directory.open_for(config, choices | _facts(device))
         run_directory.log("start", **choices)
         try:
-            outcome = _Driver(in_blocks, run_directory, device, is_quiet).go(caught)
+            outcome = _Driver(in_blocks, run_directory, lock, device, is_quiet, until).go(caught)
         except MlpGibbsError as error:
             run_directory.log(type(error).__name__, message=str(error))
             raise
@@ -106,8 +119,16 @@ def refuse_if_too_large(config: RunConfig, device: torch.device) -> None:
 
 
 class _Driver:
-    def __init__(self, config: RunConfig, directory: RunDirectory, device: torch.device, is_quiet: bool):
-        self.config, self.directory = config, directory
+    def __init__(
+        self,
+        config: RunConfig,
+        directory: RunDirectory,
+        lock: Lock,
+        device: torch.device,
+        is_quiet: bool,
+        until: Until | None,
+    ):
+        self.config, self.directory, self.lock, self.until = config, directory, lock, until
         self.rounds = burn_in_rounds(config.run.n_burn_in)
         self.total = config.run.n_burn_in + config.run.n_sweeps
         checkpoint = load_checkpoint(directory.checkpoints)
@@ -128,11 +149,14 @@ class _Driver:
         try:
             if self.simulation.sweep == self.config.run.n_burn_in == 0:
                 self._save()  # results without any checkpoint could not be continued after a kill
-            while self.simulation.sweep < self.total and not caught:
+            stop = self._why_stop()
+            while self.simulation.sweep < self.total and not caught and stop is None:
                 is_milestone = self._one_sweep()
                 if is_milestone or time.monotonic() - saved > self.config.run.checkpoint_every_s:
                     self._save()
                     saved = time.monotonic()
+                if is_milestone:
+                    stop = self._why_stop()
             if caught:
                 self._save()
             self.progress.update(self.simulation, self._phase(), force=True)
@@ -140,12 +164,26 @@ class _Driver:
             self.progress.close()
         return RunOutcome(
             str(self.directory.path),
-            self.simulation.sweep >= self.total,
+            self.simulation.sweep >= self.total or stop is not None,
             self.simulation.sweep,
             self.total,
             time.monotonic() - started,
             signal.Signals(caught[0]).name if caught else None,
+            stop,
         )
+
+    def _why_stop(self) -> str | None:
+        """The reason if the targets are met by the complete segments, or if these are all; None to go on."""
+        n_done = self.production.n_done
+        is_last = n_done == self.config.run.n_sweeps
+        if self.until is None or n_done == 0 or (n_done % self.config.segment_sweeps and not is_last):
+            return None
+        record = self.until(self.directory.path, is_last=is_last)
+        self.progress.note(record["reason"])
+        if not (record["is_reached"] or is_last):
+            return None
+        self.directory.write_json(UNTIL_ERROR_FILE, {"sweep": n_done, **record})
+        return str(record["reason"])
 
     def _one_sweep(self) -> bool:
         """Advance; True when a checkpoint belongs here: burn-in or a segment has ended."""
@@ -158,11 +196,13 @@ class _Driver:
             learn_from_sweep(self.simulation, statistics, burn_in_round, sweep)
             if sweep + 1 == n_burn_in:
                 self.progress.note(self.simulation.ladder_history[-1].get("report", "burn-in is over"))
+                self.lock.verify()
                 self.directory.write_json(BURN_IN_FILE, {"rounds": self.simulation.ladder_history})
                 self.production.begin()
                 is_milestone = True
         elif self.production.after_sweep():
             self.simulation.raise_if_nonfinite()
+            self.lock.verify()
             self.production.write_segment(self.directory)
             self._tell_fallback()
             is_milestone = True
@@ -187,6 +227,7 @@ class _Driver:
         self.simulation.raise_if_nonfinite()
         arrays, facts = self.simulation.to_arrays()
         more_arrays, more_facts = self.production.to_arrays()
+        self.lock.verify()
         save_checkpoint(self.directory.checkpoints, Checkpoint(arrays | more_arrays, facts | more_facts))
 
     def _check_segments(self, checkpoint: Checkpoint | None) -> None:
@@ -209,28 +250,6 @@ class _Driver:
                     f"{self.directory.segment(index)} is of another configuration than run.json beside it. "
                     "Move it away and restore the right file from a copy."
                 )
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Note SIGTERM, SIGINT and SIGUSR1 in a list instead of dying of them; a second SIGINT is obeyed at once."""
-    caught: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        if caught and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    try:
-        before = {number: signal.signal(number, note) for number in SIGNALS}
-    except ValueError:  # not the main thread: signals are not ours to handle
-        yield caught
-        return
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _choices(config: RunConfig, device: torch.device) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """How far a study is, from its directory alone: works while it runs and after it was killed."""
 
-import json
 from typing import Any
 
-from mcmc.io.checkpoint import MANIFEST
+from mcmc.io.checkpoint import load_checkpoint
 from mcmc.study.config import Study
 from mcmc.study.directory import StudyDirectory
 from mcmc.study.items import StudyItem, cut_into_items
@@ -46,13 +45,14 @@ def study_progress(study: Study, directory: StudyDirectory) -> dict[str, Any]:
     }
 
 
-def checkpoint_serial(directory: StudyDirectory, item: StudyItem) -> int:
-    """Checkpoints written of an item so far: grows as it gets on; 0 before the first."""
-    manifest = directory.run_directory(item).checkpoints / MANIFEST
-    try:
-        return max(int(entry["serial"]) for entry in json.loads(manifest.read_text())["generations"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
+def sweeps_done(directory: StudyDirectory, item: StudyItem) -> int:
+    """Sweeps behind the last checkpoint of an item; 0 without one.
+
+    Raises:
+        CheckpointError: it has checkpoints and none is intact.
+    """
+    checkpoint = load_checkpoint(directory.run_directory(item).checkpoints)
+    return int(checkpoint.meta["sweep"]) if checkpoint else 0
 
 
 def _state(directory: StudyDirectory, item: StudyItem) -> tuple[bool, float]:
