@@ -12,6 +12,7 @@ from mcmc.cli.field import field
 from mcmc.cli.flow import flow
 from mcmc.cli.free_energy import free_energy
 from mcmc.cli.health import health
+from mcmc.cli.overlap import overlap
 from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
 from mcmc.cli.run import run
@@ -57,6 +58,7 @@ for command in (
     flow,
     phase,
     compare,
+    overlap,
     estimate,
     export,
     free_energy,

@@ -30,7 +30,7 @@ def failure_of(capsys, *arguments):
     return answer.status, answer.err
 
 
-@pytest.mark.parametrize("name", ["health", "estimate", "export", "free-energy"])
+@pytest.mark.parametrize("name", ["health", "estimate", "export", "free-energy", "overlap"])
 def test_help(capsys, name):
     assert "--json" in answer_of(capsys, name, "--help")
 
@@ -69,6 +69,20 @@ def test_resamples_in_another_format(capsys, run, tmp_path):
     status, message = failure_of(capsys, "estimate", run, "--resamples", tmp_path / "r.csv")
     assert status == 2
     assert ".npz" in message
+
+
+def test_overlap(capsys, run, tmp_path):
+    record = json_of(capsys, "overlap", run, run, "--figure", tmp_path / "o.png")
+    assert list(record) == ["runs", "figure"]
+    assert [r["directory"] for r in record["runs"]] == [str(run)] * 2
+    assert len(record["runs"][0]["laws"]) == 8
+    assert_is_a_picture(tmp_path / "o.png")
+    text = answer_of(capsys, "overlap", run, "--layer", "1", "--figure", tmp_path / "o.png")
+    assert "share of networks" in text
+    assert len([line for line in text.splitlines() if line.startswith("8 ")]) == 4
+    status, message = failure_of(capsys, "overlap", run, "--layer", "2")
+    assert status == 2
+    assert "--layer is 0 to 1 here, found 2" in message
 
 
 def test_export(capsys, run, tmp_path):
