@@ -24,7 +24,8 @@ def symbol(observable: str) -> str:
     if observable in SYMBOLS:
         return SYMBOLS[observable]
     kind, _, layer = observable.rpartition("_")
-    return rf"$\langle q^{layer}\rangle$" if kind == "overlap" else observable
+    known = {"overlap": rf"$\langle q^{layer}\rangle$", "overlap_disorder": rf"Var$_J\,\langle q^{layer}\rangle$"}
+    return known.get(kind, observable)
 
 
 def limit_figure(found: CombinationResult, observable: str) -> Figure:

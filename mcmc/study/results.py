@@ -9,6 +9,7 @@ from mcmc.analysis.bootstrap import SEED, NetworkBootstrap, Resampled
 from mcmc.analysis.equilibration import Equilibration, equilibration
 from mcmc.analysis.measured import OverlapLaw, overlap_law
 from mcmc.analysis.observables import observables
+from mcmc.analysis.samples import self_averaging
 from mcmc.compare.comparison import N_CURVE
 from mcmc.compare.free_energy import measured_thermodynamics
 from mcmc.compare.prediction import Prediction, predict, theory_model
@@ -215,6 +216,7 @@ def cell_result(measured: MeasuredCell, *, free_energy: bool = True) -> CellResu
     # a seed for each size: resamples of one size must not be tied to those of another
     bootstrap = NetworkBootstrap(data.energy.shape[1], seed=SEED + measured.cell.n_inputs)
     averages = {observable.name: observable.resampled for observable in observables(data, bootstrap)}
+    averages |= _disorder(data, bootstrap)
     notes = []
     if free_energy:
         try:
@@ -297,6 +299,16 @@ def _shared_names(cells: list[CellResult]) -> list[str]:
 
 def _listed(places: list[str], at_most: int = 4) -> str:
     return ", ".join(places[:at_most]) + (f" and {len(places) - at_most} more" if len(places) > at_most else "")
+
+
+def _disorder(data: RunData, bootstrap: NetworkBootstrap) -> dict[str, Resampled]:
+    """Variance over networks of each layer's overlap, and its share of the whole variance: does q average itself?"""
+    found = self_averaging(data, bootstrap)
+    return {
+        f"{name}_{layer}": Resampled(part.value[:, layer], part.resamples[:, :, layer], part.n_networks)
+        for name, part in (("overlap_disorder", found.disorder), ("overlap_disorder_share", found.share))
+        for layer in range(part.value.shape[-1])
+    }
 
 
 def _equilibrium(data: RunData, networks: np.ndarray) -> Equilibration:

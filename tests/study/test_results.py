@@ -169,6 +169,8 @@ def test_predictions_are_those_of_the_law(results):
         "overlap_width_0": np.sqrt(second - 0.28**2),
         "binder_0": (3 - fourth / second**2) / 2,
         "overlap_peak_0": 0.7,
+        "overlap_disorder_0": (second - 0.28**2) / 3,
+        "overlap_disorder_share_0": 1 / 3,
         "energy_density": ONE_STEP.energy_density,
         "free_entropy_density": ONE_STEP.free_entropy_density,
     }
