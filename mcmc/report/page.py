@@ -125,6 +125,14 @@ def _pictures(found: CombinationResult, depth: int) -> list[Picture]:
             "Entropy against energy density, each from the free energies of its size, on the curve of the theory.",
         )
     )
+    wanted.append(
+        (
+            lambda: limit_figure(found, "overlap_disorder_0"),
+            ["overlap_disorder_0"],
+            "Variance over networks of a network's mean overlap, from halves of its run that share no noise: 0 in the "
+            "limit where q averages itself, a third of the spread of the levels where replica symmetry is broken.",
+        )
+    )
     pictures = [
         _picture(draw(), caption) for draw, needs, caption in wanted if all(found.select(name) for name in needs)
     ]

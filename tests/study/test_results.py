@@ -101,8 +101,9 @@ def test_report_in_json(results, directory, folder, capsys):
     assert abs(row["n_sigma"]) < 4
     assert (directory.path / "report.html").stat().st_size > 1e5
     # the study file finds the same directory
-    again = invoke(capsys, "study", "report", folder / "study.toml", "--out", directory.path, "--json")
-    assert json.loads(again.out)["extrapolations"] == content["extrapolations"]
+    arguments = ("--out", directory.path, "--json", "--no-free-energy")
+    again = json.loads(invoke(capsys, "study", "report", folder / "study.toml", *arguments).out)
+    assert again["extrapolations"] == [row for row in content["extrapolations"] if "entropy" not in row["observable"]]
 
 
 def test_report_in_words(directory, tmp_path, capsys):
