@@ -11,7 +11,9 @@ from mcmc.cli.export import export
 from mcmc.cli.field import field
 from mcmc.cli.flow import flow
 from mcmc.cli.free_energy import free_energy
+from mcmc.cli.function_space import function_space
 from mcmc.cli.health import health
+from mcmc.cli.layers.app import layers
 from mcmc.cli.overlap import overlap
 from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
@@ -67,3 +69,5 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(study_app, name="study")
+app.add_typer(function_space, name="function-space")
+app.add_typer(layers, name="layers")

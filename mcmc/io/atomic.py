@@ -66,6 +66,9 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         errno.ENOSPC: "The disk is full: free some space and run the same command again; it resumes.",
         errno.EDQUOT: "The quota is used up: free some space and run the same command again; it resumes.",
         errno.EROFS: "The file system is read-only: choose another --out.",
+        **dict.fromkeys(
+            (errno.EEXIST, errno.ENOTDIR, errno.EISDIR), "Something else is in the way: give another path."
+        ),
         errno.EACCES: "Permission denied: choose another --out or change the permissions.",
     }.get(error.errno or 0, "Everything written before is intact; run the same command again to resume.")
     reason = error.strerror or str(error)

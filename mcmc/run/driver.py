@@ -1,8 +1,10 @@
 """The loop of a run: burn in, produce, checkpoint, leave politely on a signal, resume as if nothing had happened."""
 
+import json
 import signal
 import socket
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,11 +12,12 @@ from typing import Any, Protocol
 import torch
 
 from mcmc import native
+from mcmc._version import __version__
 from mcmc.config import RunConfig
-from mcmc.errors import ConfigError, MlpGibbsError, RunDirectoryError, SegmentError
+from mcmc.errors import CheckpointError, ConfigError, MlpGibbsError, RunDirectoryError, SegmentError
 from mcmc.interrupt import EXIT_INTERRUPTED, noted_signals
 from mcmc.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from mcmc.io.directory import BURN_IN_FILE, UNTIL_ERROR_FILE, RunDirectory
+from mcmc.io.directory import BURN_IN_FILE, RUN_FILE, UNTIL_ERROR_FILE, RunDirectory
 from mcmc.io.lock import Lock
 from mcmc.io.segment import read_segment
 from mcmc.run.adaptation import learn_from_sweep
@@ -91,10 +94,11 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False, until: Un
     choices = _choices(config, device) | {"block_networks": vars(blocks)}
     run_directory.make()
     with run_directory.locked() as lock, noted_signals() as caught:
+        is_old = run_directory.exists()
         run_directory.open_for(config, choices | _facts(device))
         run_directory.log("start", **choices)
         try:
-            outcome = _Driver(in_blocks, run_directory, lock, device, is_quiet, until).go(caught)
+            outcome = _Driver(in_blocks, run_directory, lock, device, is_quiet, until, is_old=is_old).go(caught)
         except MlpGibbsError as error:
             run_directory.log(type(error).__name__, message=str(error))
             raise
@@ -127,8 +131,11 @@ class _Driver:
         device: torch.device,
         is_quiet: bool,
         until: Until | None,
+        *,
+        is_old: bool,
     ):
-        self.config, self.directory, self.lock, self.until = config, directory, lock, until
+        self.config, self.directory, self.lock = config, directory, lock
+        self.until, self.is_old = until, is_old
         self.rounds = burn_in_rounds(config.run.n_burn_in)
         self.total = config.run.n_burn_in + config.run.n_sweeps
         checkpoint = load_checkpoint(directory.checkpoints)
@@ -137,10 +144,35 @@ class _Driver:
         self.production = Production(config, self.simulation)
         self.is_fallback_told = self.is_capture_failure_told = False
         if checkpoint is not None:
-            self.simulation.load_arrays(checkpoint.arrays, checkpoint.meta)
-            self.production.load_arrays(checkpoint.arrays, checkpoint.meta)
+            self._take_up(checkpoint)
         self.progress = Progress(self.total, self.simulation.sweep, is_quiet=is_quiet)
         self.is_resumed = checkpoint is not None
+
+    def _take_up(self, checkpoint: Checkpoint) -> None:
+        try:
+            self.simulation.load_arrays(checkpoint.arrays, checkpoint.meta)
+            self.production.load_arrays(checkpoint.arrays, checkpoint.meta)
+        except (KeyError, TypeError, RuntimeError, ValueError) as error:
+            writer = self.directory.read_json(RUN_FILE).get("version")
+            raise CheckpointError(
+                f"the checkpoint in {self.directory.checkpoints} is whole, but not laid out as mlp-gibbs {__version__} "
+                f"does it ({error!r}); the run was started by {writer}. Finish it with that version, or start again "
+                "with another --out. Its results files can be read.",
+                writer=writer,
+            ) from error
+        if self.simulation.sweep >= self.config.run.n_burn_in > 0:
+            self._restore_burn_in()
+
+    def _restore_burn_in(self) -> None:
+        """The checkpoint holds all of burn_in.json too."""
+        content = {"rounds": self.simulation.ladder_history}
+        try:
+            is_intact = self.directory.read_json(BURN_IN_FILE) == json.loads(json.dumps(content))
+        except RunDirectoryError:
+            is_intact = False
+        if not is_intact:
+            warnings.warn(f"{BURN_IN_FILE} is damaged or missing: written again from the checkpoint.", stacklevel=2)
+            self.directory.write_json(BURN_IN_FILE, content)
 
     def go(self, caught: list[int]) -> RunOutcome:
         started = saved = time.monotonic()
@@ -237,6 +269,12 @@ class _Driver:
                 raise RunDirectoryError(
                     f"{self.directory.path} has results but no checkpoint, so it cannot be continued without "
                     "overwriting them. Restore its checkpoint folder, or give another --out."
+                )
+            if self.is_old:
+                warnings.warn(
+                    f"{self.directory.path} has no checkpoint: starting again from the first sweep. An attempt that "
+                    "ended before its first checkpoint leaves none.",
+                    stacklevel=2,
                 )
             return
         n_done = checkpoint.meta["n_done"]

@@ -27,6 +27,8 @@ class Overlaps(NamedTuple):
         between: (D, K, P, L+1) float64, q^l of every pair of replicas, in the order of `mcmc.types.replica_pairs`.
         within:  (D, K, R, L+1) float64, self-overlap r^l of every replica.
         weight_identity: None with a single replica.
+
+    A system has as many overlaps as it likes on the last axis; L+1 is those of an MLP, its input and L layers.
     """
 
     between: Tensor

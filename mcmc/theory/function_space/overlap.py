@@ -12,6 +12,7 @@ Given the layer below, the units of a layer are independent, so that for spins, 
 section 14),
 
     N Var q^l = 1 - (q^l)^2 + (kappa_l K')^2 N Var q^{l-1}
+    N (E q^l - q^l) = kappa_l K' N (E q^{l-1} - q^{l-1}) + (kappa_l^2 K''/2) N Var q^{l-1}     (continuous weights)
 
 It needs N delta_l >> 1 in every layer: where hardly a unit differs, K' at q = 1 is infinite and no 1/N law holds.
 """
@@ -39,11 +40,13 @@ class OverlapProfile:
         overlap:    (L,) q^1 .. q^L.
         difference: (L,) delta_l = (1-q^l)/2; of spins, the probability to differ, exact where q^l rounds to 1.
         variance:   (L,) N Var q^l of one input in one network; None for units that are not spins.
+        shift:      (L,) N (E q^l - q^l), the first finite-width correction; None but for spins with continuous weights.
     """
 
     overlap: Array
     difference: Array
     variance: Array | None
+    shift: Array | None
 
     @property
     def error(self) -> float:
@@ -101,20 +104,30 @@ def overlap_profile(weights: str, perturbation: Sequence[float], unit: Unit | No
     """
     unit = unit or Unit.sign()
     kappas = weight_correlation(weights, perturbation)
-    overlap, difference, variance, q, d, v = [], [], [], 1.0, 0.0, 0.0
+    rows, q, d, v, shift = [], 1.0, 0.0, 0.0, 0.0
     for kappa, value in zip(kappas, perturbation, strict=True):
         if unit.name == "sign":
             d = _next_difference(weights, value, d)
-            q, slope = 1 - 2 * d, 2 / math.pi / math.sin(math.pi * d) if d else math.inf
+            q, slope, curvature = 1 - 2 * d, *_sign_slopes(d)
         else:
-            q, slope = (float(x) for x in unit.dual(np.array(kappa * unit.mix(q)), 1))
+            q, slope, curvature = (float(x) for x in unit.dual(np.array(kappa * unit.mix(q)), 2))
             d = (1 - q) / 2
-        # a layer below that is never different has no fluctuations, whatever the slope
-        v = 1 - q * q + (kappa**2 * slope**2 * v if v else 0.0)
-        overlap.append(q)
-        difference.append(d)
-        variance.append(v)
-    return OverlapProfile(np.array(overlap), np.array(difference), np.array(variance) if unit.is_spin else None)
+        if v:  # a layer below that is never different has no fluctuations, whatever the slope
+            shift = kappa * slope * shift + kappa**2 * curvature / 2 * v
+            v *= kappa**2 * slope**2
+        v += 1 - q * q
+        rows.append((q, d, v, shift))
+    overlap, difference, variance, shifts = np.array(rows).T
+    is_gaussian = unit.is_spin and weights == "continuous"
+    return OverlapProfile(overlap, difference, variance if unit.is_spin else None, shifts if is_gaussian else None)
+
+
+def _sign_slopes(d: float) -> tuple[float, float]:
+    """K' and K'' of sign units at x = cos(pi delta)."""
+    if d == 0:
+        return math.inf, math.inf
+    sin = math.sin(math.pi * d)
+    return 2 / math.pi / sin, 2 / math.pi * math.cos(math.pi * d) / sin**3
 
 
 def _next_difference(weights: str, value: float, d: float) -> float:

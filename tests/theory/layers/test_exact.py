@@ -4,13 +4,17 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import digamma, polygamma
 
-from mcmc.errors import UsageError
+from mcmc.errors import QuadratureError, UsageError
+from mcmc.systems.layers.ancestral import ancestral_samples
+from mcmc.systems.layers.chain import LayerChain
 from mcmc.theory.layers.corrections import next_order
 from mcmc.theory.layers.critical import critical_weight_variance, log_walk
 from mcmc.theory.layers.exact import HomogeneousChain
 from mcmc.theory.layers.fluctuations import FreeField
+from mcmc.theory.layers.transfer import stationary_law
 from tests.theory.layers.cases import NETWORKS, theory_of
 
 EXACT = {
@@ -100,3 +104,39 @@ def test_critical_walk_of_other_networks_to_leading_order():
     assert 100 * tanh.variance[-1] / 2000 == pytest.approx(2 / 3, rel=0.01)
     with pytest.raises(UsageError, match="sigma_b = 0"):
         log_walk(theory_of("tanh", 1.0, 0.1), 1.0, 10, 100)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sin", "erf"])
+def test_next_order_against_the_transfer_matrix(name):
+    """What the expansion leaves of mean and variance falls like 1/N^2: by 4 when N doubles, by 2 for N E d."""
+    theory = theory_of(name, 1.5, 0.05)
+    order = next_order(theory)
+    laws = {n: stationary_law(theory, n) for n in (64, 128)}
+    left = {n: n * law.variance - n * order.variance(n) for n, law in laws.items()}
+    assert left[64] / left[128] == pytest.approx(4, rel=0.05)
+    shift = {n: n * (law.mean - theory.fixed_point) - order.mean_shift for n, law in laws.items()}
+    assert shift[64] / shift[128] == pytest.approx(2, rel=0.05)
+    assert abs(left[128]) < 2e-4
+
+
+def test_transfer_matrix_against_networks():
+    """tanh at N = 12, where 1/N theory is off by more than the errors: mean, variance and covariance at lag 2."""
+    theory = theory_of("tanh", 1.5, 0.05)
+    law = stationary_law(theory, 12)
+    first = torch.tensor([[theory.fixed_point]], dtype=torch.float64)
+    chain = LayerChain(torch.arange(80_000), theory.activation, 12, 12, theory.sigma_w, theory.sigma_b, first)
+    sigma = ancestral_samples(chain, seed=5).sigma[:, :, 0, 0].numpy()
+    last, before = sigma[:, -1] - law.mean, sigma[:, -3] - law.mean
+    for values, exact in ((last, 0.0), (last**2, law.variance), (last * before, law.covariance(2)[2])):
+        assert abs(values.mean() - exact) < 4 * values.std() / math.sqrt(len(values))
+    free = FreeField.at_fixed_point(theory).n_times_variance / 12
+    assert abs((last**2).mean() - free) > 4 * (last**2).std() / math.sqrt(len(last))
+
+
+def test_transfer_matrix_says_where_it_ends():
+    with pytest.raises(UsageError, match="bounded activation"):
+        stationary_law(theory_of("relu", 1.5, 0.05), 100)
+    with pytest.raises(UsageError, match="N = 10000000"):
+        stationary_law(theory_of("tanh", 1.5, 0.05), 10_000_000)
+    with pytest.raises(QuadratureError, match="1/N theory"):
+        stationary_law(theory_of("tanh", 1.5, 1e-6), 12)
