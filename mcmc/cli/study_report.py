@@ -1,5 +1,6 @@
 """`mlp-gibbs study report`: limits N_0 -> infinity beside theory, as numbers and as one HTML page."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,18 +27,29 @@ def report(
     free_energy: Annotated[
         bool, typer.Option(help="Measure free entropies and entropies, which takes the longest.")
     ] = True,
+    collapse: Annotated[
+        str | None, typer.Option(metavar="OBSERVABLE", help="Scale its sizes onto one curve about a transition.")
+    ] = None,
+    beta_c: Annotated[float | None, typer.Option(help="Where the transition is, about; with --collapse.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Extrapolated energy, overlaps and P(q) with errors, equilibrium of every cell, figures: a self-contained page."""
+    from mcmc.errors import UsageError
     from mcmc.report.page import write_page
-    from mcmc.study.results import study_results
+    from mcmc.study.results import scale, study_results
     from mcmc.theory.ansatz import check_ansatz
 
     check_ansatz(ansatz, None)
+    if (collapse is None) != (beta_c is None):
+        raise UsageError("--collapse and --beta-c go together: the observable, and where its sizes cross.")
     directory = _directory(study, out)
     results = study_results(directory, ansatz=ansatz, is_partial=is_partial, free_energy=free_energy)
+    if collapse is not None and beta_c is not None:
+        found = [scale(one, collapse, beta_c) for one in results.combinations]
+        results = replace(results, combinations=found)
     options = ["--partial"] * is_partial + ["--no-free-energy"] * (not free_energy)
     options += ["--ansatz", ansatz] if ansatz != "auto" else []
+    options += ["--collapse", collapse, "--beta-c", f"{beta_c}"] if collapse is not None else []
     command = " ".join(["mlp-gibbs study report", str(directory.path), *options])
     written = write_page(results, page or directory.path / "report.html", command=command)
     if as_json:
@@ -79,6 +91,8 @@ def _print(results: "StudyResults") -> None:
         print_table(["observable", "beta", "limit", "stderr", "predicted", "n_sigma", "w", "sizes"], rows)
         for reason in found.refused:
             typer.echo(f"no limit: {reason}")
+        if found.scaling is not None:
+            typer.echo(f"collapse of {found.scaling.observable}: {found.scaling.collapse.text()}")
         typer.echo("")
     hard = sum(len(cell.equilibrium.hard_networks()) for cell in results.cells)
     n_networks = sum(len(cell.networks) for cell in results.cells)

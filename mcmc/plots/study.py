@@ -11,7 +11,7 @@ from mcmc.compare.prediction import Prediction
 from mcmc.plots.comparison import SYMMETRIC, draw_limit
 from mcmc.plots.style import MEASURED, PREDICTED, pick
 from mcmc.study.predicted import predicted_value
-from mcmc.study.results import CombinationResult, Limit
+from mcmc.study.results import CombinationResult, Limit, Scaling
 
 Values = np.ndarray | list[float]
 N_PANELS = 6
@@ -24,7 +24,8 @@ def symbol(observable: str) -> str:
     if observable in SYMBOLS:
         return SYMBOLS[observable]
     kind, _, layer = observable.rpartition("_")
-    return rf"$\langle q^{layer}\rangle$" if kind == "overlap" else observable
+    known = {"overlap": rf"$\langle q^{layer}\rangle$", "overlap_disorder": rf"Var$_J\,\langle q^{layer}\rangle$"}
+    return known.get(kind, observable)
 
 
 def limit_figure(found: CombinationResult, observable: str) -> Figure:
@@ -192,6 +193,26 @@ def _theory(axis: Axes, found: CombinationResult, x: Values, y: Values, symmetri
         axis.plot(x, y, **PREDICTED, label="theory", zorder=0.5)
     else:
         axis.plot(*zip(*symmetric, strict=True), **PREDICTED, label="theory (RS)", zorder=0.5)
+
+
+def collapse_figure(found: Scaling) -> Figure:
+    """Every size as measured, and on scaled axes."""
+    figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.2), constrained_layout=True)
+    best = found.collapse
+    for curve, colour in zip(found.curves, size_colours(len(found.curves)), strict=True):
+        error, n = curve.resamples.std(0, ddof=1), curve.n_inputs
+        axes[0].errorbar(curve.beta, curve.value, error, **MEASURED, color=colour, label=_size(n))
+        x, y, dy = (curve.beta - best.beta_c) * n**best.a, curve.value * n**best.b, error * n**best.b
+        axes[1].errorbar(x, y, dy, **MEASURED, color=colour)
+    axes[0].axvline(best.beta_c, color="black", linewidth=0.7, linestyle=":")
+    axes[0].set(xlabel=r"$\beta$", ylabel=symbol(found.observable))
+    axes[0].legend()
+    axes[1].set(
+        xlabel=r"$(\beta - \beta_c)\,N_0^a$",
+        ylabel=r"$N_0^b\,$" + symbol(found.observable),
+        title=f"S = {best.quality:.2f}",
+    )
+    return figure
 
 
 def size_colours(n_sizes: int) -> np.ndarray:

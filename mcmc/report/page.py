@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from mcmc._version import __version__
 from mcmc.analysis.bootstrap import SEED
 from mcmc.io.atomic import write_bytes_atomically
-from mcmc.plots.study import entropy_figure, laws_figure, limit_figure, temperature_figure
+from mcmc.plots.study import collapse_figure, entropy_figure, laws_figure, limit_figure, temperature_figure
 from mcmc.study.results import CellResult, CombinationResult, Limit, StudyResults
 
 PACKAGES = ("torch", "numpy", "scipy", "h5py", "matplotlib")
@@ -125,7 +125,21 @@ def _pictures(found: CombinationResult, depth: int) -> list[Picture]:
             "Entropy against energy density, each from the free energies of its size, on the curve of the theory.",
         )
     )
-    return [_picture(draw(), caption) for draw, needs, caption in wanted if all(found.select(name) for name in needs)]
+    wanted.append(
+        (
+            lambda: limit_figure(found, "overlap_disorder_0"),
+            ["overlap_disorder_0"],
+            "Variance over networks of a network's mean overlap, from halves of its run that share no noise: 0 in the "
+            "limit where q averages itself, a third of the spread of the levels where replica symmetry is broken.",
+        )
+    )
+    pictures = [
+        _picture(draw(), caption) for draw, needs, caption in wanted if all(found.select(name) for name in needs)
+    ]
+    if found.scaling is not None:
+        caption = f"Collapse of {found.scaling.observable}, y = N_0^-b f((beta - beta_c) N_0^a): "
+        pictures.append(_picture(collapse_figure(found.scaling), caption + found.scaling.collapse.text()))
+    return pictures
 
 
 def _picture(figure: Figure, caption: str) -> Picture:

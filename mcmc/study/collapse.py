@@ -61,6 +61,13 @@ class Collapse:
         """S is near 1."""
         return self.quality < GOOD
 
+    def text(self) -> str:
+        """The numbers in words."""
+        pairs = zip(("beta_c", "a", "b"), (self.beta_c, self.a, self.b), self.stderr, strict=True)
+        numbers = ", ".join(f"{name} = {value:.4f} +- {error:.4f}" for name, value, error in pairs)
+        verdict = "" if self.is_good else ": the sizes do not follow one curve"
+        return f"{numbers}; S = {self.quality:.2f}{verdict}"
+
     def to_json(self) -> dict[str, Any]:
         """An element of "collapses" of `mlp-gibbs study report --json`."""
         names = ("beta_c", "a", "b")

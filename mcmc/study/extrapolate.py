@@ -275,7 +275,7 @@ def _check(sizes: np.ndarray, value: np.ndarray, resamples: np.ndarray) -> None:
     bad = ~(np.isfinite(value) & (error > 1e-12 * np.abs(value)))
     if bad.any():
         raise InsufficientDataError(
-            f"no error at N_0 = {', '.join(f'{size:.0f}' for size in sizes[bad])}: the value is missing in some "
-            "resamples of the networks, or the same in all. Set model.n_networks higher.",
+            f"no error at N_0 = {', '.join(f'{size:.0f}' for size in sizes[bad])}: the value is the same in all "
+            "networks, and needs no limit, or it is missing in some resamples of them, and needs more networks.",
             sizes=sizes[bad].tolist(),
         )

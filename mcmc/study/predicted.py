@@ -2,15 +2,17 @@
 
 import math
 
+from mcmc.compare.overlaps import GHIRLANDA_GUERRA
 from mcmc.compare.prediction import Prediction
 
 THERMODYNAMIC = ("energy_density", "free_entropy_density", "entropy_density")
 
 
 def predicted_value(prediction: Prediction, observable: str) -> float | None:
-    """A moment, width, Binder ratio or outermost level of P(q^l), or a thermodynamic density.
+    """A moment, width, Binder ratio or outermost level of P(q^l), its disorder, or a thermodynamic density.
 
-    None where the limit is not defined, as the Binder ratio of q = 0.
+    None where the limit is not defined, as the Binder ratio of q = 0, or not told by the levels, as the share of the
+    disorder in a symmetric phase.
     """
     if observable in THERMODYNAMIC:
         return float(getattr(prediction, observable))
@@ -28,6 +30,10 @@ def predicted_value(prediction: Prediction, observable: str) -> float | None:
         value = float(prediction.level_spread[int(layer)])
     elif kind == "overlap_peak":
         value = float(levels[-1])
+    elif kind == "overlap_disorder":
+        value = GHIRLANDA_GUERRA * float(prediction.level_spread[int(layer)]) ** 2
+    elif kind == "overlap_disorder_share":
+        value = math.nan if prediction.solution is None else GHIRLANDA_GUERRA
     elif kind == "binder":
         second = moment(2)
         value = 0.5 * (3 - moment(4) / second**2) if second > 1e-12 else math.nan

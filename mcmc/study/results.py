@@ -9,11 +9,14 @@ from mcmc.analysis.bootstrap import SEED, NetworkBootstrap, Resampled
 from mcmc.analysis.equilibration import Equilibration, equilibration
 from mcmc.analysis.measured import OverlapLaw, overlap_law
 from mcmc.analysis.observables import observables
+from mcmc.analysis.samples import self_averaging
 from mcmc.compare.comparison import N_CURVE
 from mcmc.compare.free_energy import measured_thermodynamics
 from mcmc.compare.prediction import Prediction, predict, theory_model
 from mcmc.errors import ConvergenceError, DisagreementError, InsufficientDataError, UsageError
 from mcmc.io.reader import RunData
+from mcmc.names import nearest
+from mcmc.study.collapse import Collapse, SizeCurve, collapse
 from mcmc.study.config import Study
 from mcmc.study.directory import StudyDirectory
 from mcmc.study.extrapolate import EXPONENTS, WIDTH_EXPONENTS, Extrapolation, extrapolate
@@ -97,6 +100,7 @@ class CombinationResult:
         curve:       replica-symmetric saddle points on a finer grid of temperatures, for drawing.
         limits:      observable by observable, hot to cold.
         refused:     observables and temperatures that have no limit, with the reason.
+        scaling:     finite-size scaling of an observable at a transition, where it was asked for.
     """
 
     settings: Settings
@@ -105,6 +109,7 @@ class CombinationResult:
     curve: list[SaddlePoint]
     limits: list[Limit]
     refused: list[str]
+    scaling: "Scaling | None" = None
 
     @property
     def is_broken(self) -> bool:
@@ -114,6 +119,21 @@ class CombinationResult:
     def select(self, observable: str) -> list[Limit]:
         """The limits of one observable, in the order of the temperatures."""
         return [limit for limit in self.limits if limit.observable == observable]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """A collapse of the sizes.
+
+    Attributes:
+        observable: that is scaled.
+        curves:     of every size, as measured.
+        collapse:   the best choice.
+    """
+
+    observable: str
+    curves: list[SizeCurve]
+    collapse: Collapse
 
 
 @dataclass(frozen=True)
@@ -149,6 +169,11 @@ class StudyResults:
                 {"settings": combination.settings, "reason": reason}
                 for combination in self.combinations
                 for reason in combination.refused
+            ],
+            "collapses": [
+                {"settings": found.settings, "observable": found.scaling.observable, **found.scaling.collapse.to_json()}
+                for found in self.combinations
+                if found.scaling is not None
             ],
             "equilibrated": {"verdict": self.equilibrated, "cells": [_verdict(cell) for cell in self.cells]},
         }
@@ -191,6 +216,7 @@ def cell_result(measured: MeasuredCell, *, free_energy: bool = True) -> CellResu
     # a seed for each size: resamples of one size must not be tied to those of another
     bootstrap = NetworkBootstrap(data.energy.shape[1], seed=SEED + measured.cell.n_inputs)
     averages = {observable.name: observable.resampled for observable in observables(data, bootstrap)}
+    averages |= _disorder(data, bootstrap)
     notes = []
     if free_energy:
         try:
@@ -234,6 +260,24 @@ def combine(cells: list[CellResult], *, ansatz: str = "auto") -> CombinationResu
     return CombinationResult(cells[0].cell.settings, cells, predictions, curve, limits, reasons)
 
 
+def scale(found: CombinationResult, observable: str, beta_c: float) -> CombinationResult:
+    """The same with the collapse of an observable about a transition near beta_c; a Binder ratio needs no b.
+
+    Raises:
+        UsageError: no such observable.   InsufficientDataError, ConvergenceError: no collapse.
+    """
+    known = _shared_names(found.cells)
+    if observable not in known:
+        raise UsageError(f"no observable '{observable}' to scale.{nearest(observable, known)}")
+    curves = []
+    for cell in found.cells:
+        resampled = cell.observables[observable]
+        rows = resampled.value + resampled.deviations
+        curves.append(SizeCurve(cell.n_inputs, cell.beta, resampled.value, rows))
+    best = collapse(curves, beta_c=beta_c, fix_b=observable.startswith("binder"))
+    return replace(found, scaling=Scaling(observable, curves, best))
+
+
 def _extrapolated(cells: list[CellResult], name: str, beta: float) -> Extrapolation:
     values, resamples = [], []
     for cell in cells:
@@ -255,6 +299,16 @@ def _shared_names(cells: list[CellResult]) -> list[str]:
 
 def _listed(places: list[str], at_most: int = 4) -> str:
     return ", ".join(places[:at_most]) + (f" and {len(places) - at_most} more" if len(places) > at_most else "")
+
+
+def _disorder(data: RunData, bootstrap: NetworkBootstrap) -> dict[str, Resampled]:
+    """Variance over networks of each layer's overlap, and its share of the whole variance: does q average itself?"""
+    found = self_averaging(data, bootstrap)
+    return {
+        f"{name}_{layer}": Resampled(part.value[:, layer], part.resamples[:, :, layer], part.n_networks)
+        for name, part in (("overlap_disorder", found.disorder), ("overlap_disorder_share", found.share))
+        for layer in range(part.value.shape[-1])
+    }
 
 
 def _equilibrium(data: RunData, networks: np.ndarray) -> Equilibration:

@@ -68,7 +68,7 @@ def test_how_it_was_made_is_there(results, page):
 
 def test_figures_are_embedded_and_nothing_is_loaded(page):
     sources = re.findall(r'<img src="([^"]{30})', page)
-    assert len(sources) >= 5
+    assert len(sources) >= 6
     assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
     assert not re.search(r'(src|href)="(?!data:|#)', page)
 

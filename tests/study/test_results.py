@@ -6,13 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mcmc.analysis.bootstrap import SEED, NetworkBootstrap
+from mcmc.analysis.bootstrap import SEED, NetworkBootstrap, Resampled
 from mcmc.analysis.observables import observables
 from mcmc.compare.prediction import Prediction
+from mcmc.plots.study import collapse_figure
+from mcmc.plots.style import save
+from mcmc.report.page import render
 from mcmc.study.extrapolate import extrapolate
 from mcmc.study.measured import read_cell
 from mcmc.study.predicted import predicted_value
-from mcmc.study.results import combine, study_results
+from mcmc.study.results import combine, scale, study_results
 from tests.support.broken_phase import ONE_STEP
 from tests.support.cli import invoke
 from tests.support.studies import SIZES, finished_study, small_study
@@ -98,8 +101,9 @@ def test_report_in_json(results, directory, folder, capsys):
     assert abs(row["n_sigma"]) < 4
     assert (directory.path / "report.html").stat().st_size > 1e5
     # the study file finds the same directory
-    again = invoke(capsys, "study", "report", folder / "study.toml", "--out", directory.path, "--json")
-    assert json.loads(again.out)["extrapolations"] == content["extrapolations"]
+    arguments = ("--out", directory.path, "--json", "--no-free-energy")
+    again = json.loads(invoke(capsys, "study", "report", folder / "study.toml", *arguments).out)
+    assert again["extrapolations"] == [row for row in content["extrapolations"] if "entropy" not in row["observable"]]
 
 
 def test_report_in_words(directory, tmp_path, capsys):
@@ -166,6 +170,8 @@ def test_predictions_are_those_of_the_law(results):
         "overlap_width_0": np.sqrt(second - 0.28**2),
         "binder_0": (3 - fourth / second**2) / 2,
         "overlap_peak_0": 0.7,
+        "overlap_disorder_0": (second - 0.28**2) / 3,
+        "overlap_disorder_share_0": 1 / 3,
         "energy_density": ONE_STEP.energy_density,
         "free_entropy_density": ONE_STEP.free_entropy_density,
     }
@@ -178,3 +184,31 @@ def test_a_ratio_without_a_limit_has_no_prediction(results):
     assert hottest.beta == 0
     assert predicted_value(hottest, "binder_0") is None
     assert predicted_value(hottest, "overlap_peak_0") == 0
+
+
+def test_a_collapse_with_its_figure(results, tmp_path):
+    """Binder ratios of a known law in place of the measured ones."""
+    rng = np.random.default_rng(0)
+    beta = np.linspace(0.5, 1.5, 15)
+    cells = []
+    for cell in results.combinations[0].cells:
+        value = 1 / (1 + np.exp(-3 * (beta - 1.1) * cell.n_inputs**0.4)) + 0.01 * rng.normal(size=15)
+        binder = Resampled(value, value + 0.01 * rng.normal(size=(100, 15)), 8)
+        cells.append(replace(cell, beta=beta, observables={"binder_0": binder}))
+    found = scale(replace(results.combinations[0], cells=cells), "binder_0", 1.0)
+    assert found.scaling.collapse.b == 0
+    assert abs(found.scaling.collapse.beta_c - 1.1) < 4 * found.scaling.collapse.stderr[0]
+    assert abs(found.scaling.collapse.a - 0.4) < 4 * found.scaling.collapse.stderr[1]
+    page = render(replace(results, combinations=[replace(found, cells=results.cells)]), command="")
+    assert found.scaling.collapse.text() in page
+    assert save(collapse_figure(found.scaling), tmp_path / "a.png").stat().st_size > 1e4
+
+
+def test_an_observable_that_cannot_be_scaled(directory, capsys):
+    arguments = ("study", "report", directory.path, "--no-free-energy", "--json")
+    answer = invoke(capsys, *arguments, "--collapse", "overlaps", "--beta-c", "1.0")
+    assert answer.status == 2
+    assert "Did you mean 'overlap_" in answer.err
+    answer = invoke(capsys, *arguments, "--collapse", "overlap_0")
+    assert answer.status == 2
+    assert "--beta-c" in answer.err
