@@ -10,6 +10,7 @@ from mcmc.cli.estimate import estimate
 from mcmc.cli.field import field
 from mcmc.cli.flow import flow
 from mcmc.cli.free_energy import free_energy
+from mcmc.cli.fsck import fsck
 from mcmc.cli.health import health
 from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
@@ -49,6 +50,7 @@ for command in (
     run,
     tune,
     status,
+    fsck,
     health,
     theory,
     field,
