@@ -75,9 +75,7 @@ def read_segment(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, np.nd
             arrays = {name: file[name][()] for name in DATASETS if name in file}
             scales = {axis: file[axis][()] for axis in SCALES if axis in file}
         if "sha256" not in attributes:
-            warnings.warn(
-                f"{path} is of an early version: chunks have checksums, the whole has none.", stacklevel=2
-            )
+            warnings.warn(f"{path} is of an early version: chunks have checksums, the whole has none.", stacklevel=2)
         elif content_digest(arrays, scales, attributes) != attributes["sha256"]:
             raise ValueError("its content does not match its checksum")
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:  # h5py raises any of them on damage
