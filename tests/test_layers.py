@@ -17,7 +17,7 @@ LAYERS = (  # docs/architecture.md
     {"kernels", "exchange", "theory"},
     {"observers", "io"},
     {"run", "diagram"},
-    {"analysis"},
+    {"analysis", "fsck"},
     {"compare", "study", "pilot"},
     {"plots", "report"},
     {"cli"},

@@ -11,6 +11,7 @@ from mcmc.cli.export import export
 from mcmc.cli.field import field
 from mcmc.cli.flow import flow
 from mcmc.cli.free_energy import free_energy
+from mcmc.cli.fsck import fsck
 from mcmc.cli.function_space import function_space
 from mcmc.cli.health import health
 from mcmc.cli.layers.app import layers
@@ -54,6 +55,7 @@ for command in (
     run,
     tune,
     status,
+    fsck,
     health,
     theory,
     field,

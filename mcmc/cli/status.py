@@ -42,6 +42,9 @@ def _text(health: dict[str, Any]) -> str:
     if trajectories is not None:
         sd = trajectories["energy_error_sd"]
         lines.append(f"forces {trajectories['forces']}; sd of dH {min(sd):.2g} to {max(sd):.2g} over temperatures")
+        if trajectories["decision_error"] is not None:
+            worst = max(trajectories["decision_error"])
+            lines.append(f"the precision of energies moves beta dH by {worst:.1g} at most (against float64)")
         lines += trajectories["reasons"]
     lines += health["reasons"]
     lines.append(f"equilibrated so far: {health['equilibrated']}")

@@ -133,6 +133,8 @@ def _unpack(data: bytes) -> Checkpoint:
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     facts = json.loads(arrays.pop(_META).tobytes().decode())
+    if "names" not in facts:  # the first version had the facts alone
+        return Checkpoint(arrays, facts)
     if sorted(arrays) != facts["names"]:
         raise ValueError("its table of arrays is damaged")
     return Checkpoint(arrays, facts["meta"])

@@ -9,6 +9,7 @@ log.jsonl           one line an attempt: when, where, how it ended; for people, 
 lock                process and host of the writer, while there is one, `lock.py`
 """
 
+import hashlib
 import json
 import socket
 import subprocess
@@ -19,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from mcmc._version import __version__
-from mcmc.config import RunConfig, config_differences
-from mcmc.errors import RunDirectoryError
+from mcmc.config import RunConfig, config_differences, parse_config
+from mcmc.errors import ConfigError, RunDirectoryError
 from mcmc.io.atomic import make_directory, write_bytes_atomically
 from mcmc.io.lock import Lock, holder_of, is_lock_file, locked
 from mcmc.io.segment import segment_name
@@ -65,6 +66,13 @@ class RunDirectory:
             found = self.read_json(RUN_FILE)
             if found["physics_hash"] != config.physics_hash():
                 lines = config_differences(found["physics"], config.physics())
+                if _is_only_older(found["physics"], config):
+                    raise RunDirectoryError(
+                        f"{self.path} holds a run that mlp-gibbs {found.get('version')} started before it knew "
+                        f"{', '.join(line.split(':')[0] for line in lines)}; this is {__version__}. Its results can be "
+                        "read; to finish it, use the version that started it (run.json has its commit).",
+                        differences=lines,
+                    )
                 raise RunDirectoryError(
                     f"{self.path} holds a run of another configuration (theirs -> yours):\n  "
                     + "\n  ".join(lines or ["only the version of the format differs"])
@@ -118,8 +126,10 @@ class RunDirectory:
         path = self.path / name
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(content, dict) or (name == RUN_FILE and not content.keys() >= _RUN_KEYS):
-                raise ValueError(f"it lacks some of {', '.join(sorted(_RUN_KEYS))}")
+            if name == RUN_FILE:
+                return _checked_run_file(content)
+            if not isinstance(content, dict):
+                raise ValueError("it is no JSON object")
             return content
         except (FileNotFoundError, NotADirectoryError):
             raise RunDirectoryError(
@@ -130,7 +140,9 @@ class RunDirectory:
             raise RunDirectoryError(f"{path} is damaged ({error}). Restore it from a copy.") from None
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
-        """Write one of the JSON files, whole or not at all."""
+        """Write one of the JSON files, whole or not at all; run.json with a checksum."""
+        if name == RUN_FILE:
+            content = {**content, "sha256": _digest(content)}
         write_bytes_atomically(self.path / name, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 
     def log(self, event: str, **facts: Any) -> None:
@@ -153,6 +165,32 @@ class RunDirectory:
     def locked(self) -> AbstractContextManager[Lock]:
         """Hold the directory for writing: `lock.locked`."""
         return locked(self.path)
+
+
+def _is_only_older(physics: dict[str, Any], config: RunConfig) -> bool:
+    """True if the two differ by keys alone that did not exist then and have their default now."""
+    try:
+        return parse_config(physics).physics() == config.physics()
+    except ConfigError:
+        return False
+
+
+def _checked_run_file(content: Any) -> dict[str, Any]:
+    """The content of run.json without its checksum, which earlier versions did not write.
+
+    Raises:
+        ValueError: it was altered.
+    """
+    if not isinstance(content, dict) or not content.keys() >= _RUN_KEYS:
+        raise ValueError(f"it lacks some of {', '.join(sorted(_RUN_KEYS))}")
+    checksum = content.pop("sha256", None)
+    if checksum not in (None, _digest(content)) or _digest(content["physics"]) != content["physics_hash"]:
+        raise ValueError("its content does not match its checksum")
+    return content
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _git_commit() -> str | None:

@@ -46,6 +46,7 @@ class Key:
     ROUND_TRIPS = "sample_stats/round_trips"
     REVERSAL = "trajectory_checks/reversal"
     CHECKED_ENERGY_ERROR = "trajectory_checks/energy_error"
+    DECISION_ERROR = "trajectory_checks/decision_error"
     IS_REPEATABLE = "trajectory_checks/is_repeatable"
     CHECKED_NETWORK = "trajectory_checks/checked_network"
 
@@ -112,11 +113,14 @@ DATASETS: dict[str, Dataset] = {
     Key.CHECKED_ENERGY_ERROR: Dataset(
         ("check", "temperature"), "difference of H from float64 over abs H + norm x norm dH/dx, in units of 2^-24"
     ),
+    Key.DECISION_ERROR: Dataset(
+        ("check", "temperature"), "beta times the difference of dH over the trajectory from float64"
+    ),
     Key.IS_REPEATABLE: Dataset(
         ("check", "temperature"), "1 if force and energy computed again are the same bits", "int8"
     ),
     Key.CHECKED_NETWORK: Dataset(("check",), "network whose trajectories were checked", "int64"),
 }
 
-CHECKS = (Key.REVERSAL, Key.CHECKED_ENERGY_ERROR, Key.IS_REPEATABLE, Key.CHECKED_NETWORK)
+CHECKS = (Key.REVERSAL, Key.CHECKED_ENERGY_ERROR, Key.DECISION_ERROR, Key.IS_REPEATABLE, Key.CHECKED_NETWORK)
 TIME_SERIES = (Key.ENERGY, Key.OVERLAP, Key.SELF_OVERLAP)

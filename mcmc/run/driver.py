@@ -283,10 +283,11 @@ class _Driver:
         )
         for index in range(n_complete):
             _, _, attributes = read_segment(self.directory.segment(index))
-            if attributes["physics_hash"] != self.config.physics_hash():
+            is_ours = attributes["physics_hash"] == self.config.physics_hash()
+            if not is_ours or attributes["index"] != index:
+                what = f"is number {attributes['index']}" if is_ours else "is of another configuration than run.json"
                 raise SegmentError(
-                    f"{self.directory.segment(index)} is of another configuration than run.json beside it. "
-                    "Move it away and restore the right file from a copy."
+                    f"{self.directory.segment(index)} {what}. Move it away and restore the right file from a copy."
                 )
 
 

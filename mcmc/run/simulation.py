@@ -241,7 +241,7 @@ class Simulation:
         self.tuner.load_arrays(_strip(arrays, "tuner/"))
         self.ladder = BetaLadder(tuple(arrays["betas"].tolist()))
         self.sweep, self.ladder_history = facts["sweep"], facts["ladder_history"]
-        self.checks.arrays = _strip(arrays, "checks/")
+        self.checks.load(_strip(arrays, "checks/"))
         self.fallback = facts["fallback"]
         if self.fallback is not None:
             self._use_finest_forces()
