@@ -97,6 +97,39 @@ def variance_samples(
     return draw(chain, seed).sigma[:, :, 0, 0].numpy()
 
 
+def pair_samples(
+    theory: LayerTheory, width: int, depth: int, first: Array, *, n_networks: int, seed: int
+) -> Array:
+    """(Sigma_aa, Sigma_ab, Sigma_bb) of two inputs in every layer of independent networks: (D, depth, 3)."""
+    aa, ab, bb = first
+    sigma_1 = torch.tensor([[aa, ab], [ab, bb]], dtype=torch.float64)
+    ids = torch.arange(n_networks)
+    chain = LayerChain(ids, theory.activation, width, depth, theory.sigma_w, theory.sigma_b, sigma_1)
+    sigma = ancestral_samples(chain, seed).sigma.numpy()
+    return np.stack([sigma[..., 0, 0], sigma[..., 0, 1], sigma[..., 1, 1]], axis=-1)
+
+
+def covariance_with_site(values: Array, site: int, expected: Array) -> Measured:
+    """Cov(x_site, x_m) over networks, m = 0 ... L - 1, of values (D, L)."""
+    d = _centred(values)
+    return _measured([network_average(column) for column in (d[:, site : site + 1] * d).T], expected)
+
+
+def factorial_divergence(sigma: Array, variances: Array, width: int) -> Measured:
+    """Divergence of the chain from the factorial approximation, layer by layer, in nats.
+
+    KL_l = (N/2) E[Sigma_l/S_l - 1 - ln(Sigma_l/S_l)],  S_l at infinite width; expected to be N C(l, l)/(4 S_l^2),
+    which does not vanish for wide networks.
+
+    Args:
+        sigma: (D, L).   variances: (L,), S_l.
+    """
+    ratio = sigma / variances
+    of_network = 0.5 * width * (ratio - 1 - np.log(ratio))
+    expected = width * sigma.var(0, ddof=1) / (4 * variances**2)
+    return _measured([network_average(column) for column in of_network.T], expected)
+
+
 def covariance_by_lag(sigma: Array, expected: Array) -> Measured:
     """Cov(Sigma_l, Sigma_{l+n}) averaged over l, for n = 0 ... len(expected) - 1.
 
