@@ -19,7 +19,7 @@ from mcmc.compare.layer_fluctuations import (
     spectrum_by_wavenumber,
     variance_samples,
 )
-from mcmc.compare.layers import LayerCheck, layer_checks
+from mcmc.compare.layers import N_EXACT, LayerCheck, layer_checks
 from mcmc.kernels.registry import KERNELS
 from mcmc.run.chains import ChainPlan
 from mcmc.systems.layers.chain import LayerChain
@@ -168,13 +168,13 @@ class Sampled:
     checks: list[LayerCheck]
 
 
-def sampled_by(kernel: str, seed: int, *, n_draws: int = 200) -> Sampled:
+def sampled_by(kernel: str, seed: int, *, n_draws: int = 200, n_exact: int = N_EXACT) -> Sampled:
     """A relu chain of four layers of 8 units at four temperatures, Sigma_1 = 2."""
     phi, first = make_activation("relu", depth=1), torch.tensor([[2.0]], dtype=torch.float64)
     chain = LayerChain(torch.arange(1), phi, 8, 4, 1.2**0.5, 0.3**0.5, first)
     steps = {"hmc": 1, "mala": 4, "langevin": 5, "random_walk": 10}[kernel]
     plan = ChainPlan((0.8, 0.9, 1.0, 1.15), 64, 150, n_draws, steps)
-    return Sampled(kernel, layer_checks(chain, KERNELS[kernel](), plan, seed=seed)[0])
+    return Sampled(kernel, layer_checks(chain, KERNELS[kernel](), plan, seed=seed, n_exact=n_exact)[0])
 
 
 @dataclass(frozen=True)
