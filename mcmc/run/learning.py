@@ -69,9 +69,9 @@ def learn(system: LearningSystem, plan: LearningPlan) -> LearningDraws:
     Raises:
         UsageError: no sweeps, or temperatures that are not increasing.
     """
-    if plan.n_sweeps < plan.measure_every or plan.measure_every < 1 or plan.n_burn_in < 0:
+    if plan.n_sweeps < 2 * plan.measure_every or plan.measure_every < 1 or plan.n_burn_in < 0:
         raise UsageError(
-            f"expected at least one measured sweep, found {plan.n_sweeps} sweeps measured every {plan.measure_every}."
+            f"expected at least two measurements, found {plan.n_sweeps} sweeps measured every {plan.measure_every}."
         )
     simulation = start_learning(system, plan)
     for burn_in_round in burn_in_rounds(plan.n_burn_in):
