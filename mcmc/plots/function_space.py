@@ -32,11 +32,18 @@ def figure_two(points: FunctionSpacePoints) -> Figure:
         axes[0, 1].axvline(alignment_error(n), color="grey", linewidth=0.7, linestyle=":")
     _generalization(axes[0, 2], points.loads)
     _stationary(axes[1, 0], points)
-    _transient(axes[1, 1], points, (0.05, 0.1), "below the transition")
-    _transient(axes[1, 2], points, (0.15, 0.2), r"on both sides of $p_c = 1/6$")
-    titles = ("continuous weights", "binary weights", "annealed generalisation", "majority gates, many layers", "", "")
+    _transient(axes[1, 1], points, (0.05, 0.1))
+    _transient(axes[1, 2], points, (0.15, 0.2))
+    titles = (
+        "continuous weights",
+        "binary weights",
+        "annealed generalisation",
+        "majority gates, many layers",
+        "three inputs, few flips",
+        "three inputs, on both sides of $p_c = 1/6$",
+    )
     for letter, title, panel in zip("abcdef", titles, axes.flat, strict=True):
-        panel.set_title(f"({letter}) {title or panel.get_title()}", loc="left")
+        panel.set_title(f"({letter}) {title}", loc="left")
     return figure
 
 
@@ -49,8 +56,8 @@ def overlap_figure(points: FunctionSpacePoints) -> Figure:
         axes[0].errorbar(layers, found.measured, found.stderr, color=colour, label=label, **POINT)
         style = {} if found.is_derived else {"markerfacecolor": "white"}
         axes[1].plot(layers, found.z, "o", color=colour, markersize=4, **style)
-    axes[0].set(xlabel="layer $l$", ylabel="overlap $q^l$", xticks=layers, ylim=(0, 1.02))
-    axes[0].legend(fontsize=6.5, loc="upper right", bbox_to_anchor=(1.0, 0.9))
+    axes[0].set(xlabel="layer $l$", ylabel="overlap $q^l$", xticks=layers, ylim=(-0.32, 1.02))
+    axes[0].legend(fontsize=6.5, loc="lower left", bbox_to_anchor=(0.0, 0.0), labelspacing=0.2)
     axes[1].axhspan(-2, 2, color="grey", alpha=0.15, linewidth=0)
     axes[1].set(
         xlabel="layer $l$",
@@ -150,11 +157,11 @@ def _stationary(panel: Panel, points: FunctionSpacePoints) -> None:
     panel.legend()
 
 
-def _transient(panel: Panel, points: FunctionSpacePoints, flips: Sequence[float], title: str) -> None:
+def _transient(panel: Panel, points: FunctionSpacePoints, flips: Sequence[float]) -> None:
     for colour, flip in zip(COLOURS, flips, strict=False):
         found = points.transients[flip]
         layers = np.arange(len(found.states))
         panel.plot(layers, [state.error for state in found.states], color=colour, linewidth=1, label=f"p = {flip:g}")
         panel.errorbar(layers, (1 - found.measured[:, 2]) / 2, found.stderr[:, 2] / 2, color=colour, **POINT)
-    panel.set(xlabel="layer $l$", ylabel=r"$\delta_l$", title=title, ylim=(0, None))
+    panel.set(xlabel="layer $l$", ylabel=r"$\delta_l$", ylim=(0, None))
     panel.legend()
