@@ -49,15 +49,15 @@ def figure_two(points: FunctionSpacePoints) -> Figure:
 
 def overlap_figure(points: FunctionSpacePoints) -> Figure:
     """q^l against l for several perturbations and units, and the z-scores."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), constrained_layout=True)
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
     layers = np.arange(1, DEPTH + 1)
     for colour, (label, found) in zip(COLOURS, points.profiles.items(), strict=True):
         axes[0].plot(layers, found.profile.overlap, color=colour, linewidth=1)
         axes[0].errorbar(layers, found.measured, found.stderr, color=colour, label=label, **POINT)
         style = {} if found.is_derived else {"markerfacecolor": "white"}
         axes[1].plot(layers, found.z, "o", color=colour, markersize=4, **style)
-    axes[0].set(xlabel="layer $l$", ylabel="overlap $q^l$", xticks=layers, ylim=(-0.32, 1.02))
-    axes[0].legend(fontsize=6.5, loc="lower left", bbox_to_anchor=(0.0, 0.0), labelspacing=0.2)
+    axes[0].set(xlabel="layer $l$", ylabel="overlap $q^l$", xticks=layers, ylim=(0, 1.02))
+    figure.legend(fontsize=7, loc="outside right upper")
     axes[1].axhspan(-2, 2, color="grey", alpha=0.15, linewidth=0)
     axes[1].set(
         xlabel="layer $l$",
@@ -66,7 +66,7 @@ def overlap_figure(points: FunctionSpacePoints) -> Figure:
         ylim=(-4.2, 4.2),
         title="full: derived error, open: scatter of networks",
     )
-    figure.suptitle(f"N = {points.width}", fontsize="medium")
+    axes[0].set_title(f"N = {points.width}")
     return figure
 
 

@@ -1,6 +1,12 @@
-"""One layer of binary sign units at any width, exactly: what the recursion leaves out.
+"""One layer of sign units at any width, exactly: what the limit N -> infinity leaves out.
 
-With n of N weights flipped the two fields are X + Y and X - Y, X a sum of N-n independent signs and Y of n, so that
+Continuous rows learn on their own. At angle theta from its teacher a row errs on a share theta/pi of isotropic inputs:
+under exp(-alpha N^2 eps), with examples without number,
+
+    p(theta) ~ sin^{N-2}(theta) exp(-alpha N theta/pi),   eps = <theta>/pi,   R = <cos theta>
+
+Binary rows: with n of N weights flipped the two fields are X + Y and X - Y, X a sum of N-n independent signs and Y one
+of n, so that
 
     delta_1 = sum_n B(n; N, p) P(|X| < |Y|)
 
@@ -8,13 +14,42 @@ The recursion has (2/pi) arcsin sqrt(p) in its place: too large by about 1/(8 N 
 besides N delta >> 1.
 """
 
+import math
+from collections.abc import Callable
+
 import numpy as np
+from scipy.integrate import quad
 from scipy.stats import binom
 
 from mcmc.errors import UsageError
 from mcmc.theory.function_space.overlap import check_perturbation
 
 NEGLIGIBLE = 1e-14  # probability of a number of flips that is left out
+
+
+def learnt_row(inverse_temperature: float, width: int) -> tuple[float, float]:
+    """(eps, R) of continuous rows of N >= 2 weights at inverse temperature alpha >= 0, isotropic inputs.
+
+    Raises:
+        UsageError: alpha < 0, or a width below 2.
+    """
+    if not (inverse_temperature >= 0 and math.isfinite(inverse_temperature)) or width < 2:
+        raise UsageError(f"expected alpha >= 0 and a width >= 2, found {inverse_temperature} and {width}.")
+
+    def log_density(theta: float) -> float:
+        return (width - 2) * math.log(math.sin(theta)) - inverse_temperature * width * theta / math.pi
+
+    # where the logarithm is largest, cot theta = alpha N/(pi (N-2))
+    top = math.atan2(math.pi * max(width - 2, 1e-3), inverse_temperature * width)
+    scale = log_density(top)
+
+    def average(value: Callable[[float], float]) -> float:
+        return float(
+            quad(lambda x: value(x) * math.exp(log_density(x) - scale), 0, math.pi, points=[top], limit=200)[0]
+        )
+
+    total = average(lambda theta: 1.0)
+    return average(lambda theta: theta) / (math.pi * total), average(math.cos) / total
 
 
 def exact_difference(width: int, flip: float) -> float:

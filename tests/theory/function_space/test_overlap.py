@@ -8,7 +8,8 @@ import pytest
 from scipy.integrate import dblquad
 
 from mcmc.errors import UsageError
-from mcmc.theory.function_space.one_layer import exact_difference
+from mcmc.theory.function_space.max_entropy import perturbation_at_inverse_temperature
+from mcmc.theory.function_space.one_layer import exact_difference, learnt_row
 from mcmc.theory.function_space.overlap import overlap_profile, perturbation_of_overlap, weight_correlation
 from mcmc.theory.function_space.units import Unit, make_unit
 
@@ -143,3 +144,17 @@ def test_one_binary_layer_approaches_the_recursion():
     assert gaps[0] / gaps[1] == pytest.approx(1001 / 101, rel=0.1)
     with pytest.raises(UsageError, match="odd"):
         exact_difference(10, 0.1)
+
+
+def test_rows_that_learn_on_their_own():
+    """N = 2 and 3 in closed form, and the limit of maximal entropy."""
+    a = 3.0 * 2 / math.pi
+    assert learnt_row(3.0, 2)[0] == pytest.approx((1 / a - math.pi / math.expm1(a * math.pi)) / math.pi, rel=1e-9)
+    b = 3.0 * 3 / math.pi  # sin cos and sin against exp(-b theta)
+    decay = math.exp(-b * math.pi)
+    assert learnt_row(3.0, 3)[1] == pytest.approx((1 - decay) / (4 + b * b) / ((1 + decay) / (1 + b * b)), rel=1e-9)
+    wide = learnt_row(6.0, 4001)
+    point = perturbation_at_inverse_temperature(6.0, 1)
+    assert wide == pytest.approx((point.error, math.sqrt(1 - point.perturbation[0] ** 2)), abs=2e-4)
+    with pytest.raises(UsageError, match="alpha >= 0"):
+        learnt_row(-1.0, 5)
