@@ -166,15 +166,17 @@ def settings_table(found: list[Line]) -> list[str]:
 
 
 def ratios_table(found: list[Line]) -> list[str]:
-    """Energy, overlap: tuned over default, and tuned with coarse forces over peers."""
-    rows = table(["network", "tuned / default", *(f"tuned, bfloat16 / {name}" for name in PEERS)])
+    """Energy, overlap: tuned over default; replica exchange, and the coldest temperature alone, over the peers."""
+    header = ["network", "tuned / default", "exchange, bfloat16 / TFP's exchange"]
+    rows = table([*header, *(f"alone, bfloat16 / {name}" for name in PEERS[:-1])])
     for line in found:
 
         def ratio(of: str, to: str, line: Line = line) -> str:
             keys = ("energy_ess_per_s", "overlap_ess_per_s")
             return ", ".join(f"{line['samplers'][of][key] / line['samplers'][to][key]:.1f}" for key in keys)
 
-        gains = [ratio("tuned", "default"), *(ratio("tuned_low_precision", name) for name in PEERS)]
+        gains = [ratio("tuned", "default"), ratio("tuned_low_precision", PEERS[-1])]
+        gains += [ratio("tuned_alone_low_precision", name) for name in PEERS[:-1]]
         rows.append(row([network(line), *gains]))
     return rows
 
