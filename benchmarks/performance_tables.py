@@ -36,10 +36,10 @@ def main() -> None:
 
 def in_its_place(page: str, name: str, rows: list[str]) -> str:
     """The page with the rows that follow the comment replaced."""
-    place = re.compile(rf"(<!-- table: {name} -->\n\n)(\|[^\n]*\n)*")
+    place = re.compile(rf"(<!-- table: {name} -->\n\n)((?:\|[^\n]*\n)+\n?)?")
     if len(place.findall(page)) != 1:
         raise SystemExit(f"{PAGE} must have one comment `<!-- table: {name} -->`, then an empty line")
-    return place.sub(lambda found: found[1] + "".join(f"{row}\n" for row in rows), page)
+    return place.sub(lambda found: found[1] + "".join(f"{row}\n" for row in rows) + "\n", page)
 
 
 def tables() -> dict[str, list[str]]:
@@ -49,6 +49,7 @@ def tables() -> dict[str, list[str]]:
         "avx512": gradient_table(lines("avx512")),
         "split": split_table(lines("split")),
         "io": io_table(lines("io")),
+        "python": python_table(lines("python_share")),
         "portable": portable_table(lines("portable")),
         "scaling": scaling_table(lines("scaling")),
         "peers": peers_table(lines("peers")),
@@ -96,6 +97,16 @@ def io_table(found: list[Line]) -> list[str]:
         shares = [f"{100 * line['measuring_every_sweep']:.0f} % of a sweep"]
         shares.append(f"{100 * line['checkpoint_and_segment_every_minute']:.2f} %")
         rows.append(row([network(line), *shares, f"{line['seconds_to_first_sweep']:.2f} s"]))
+    return rows
+
+
+def python_table(found: list[Line]) -> list[str]:
+    """Shares of samples, in percent."""
+    owners = ("extension", "torch", "python", "bindings", "other")
+    rows = table(["network", "networks x temperatures x replicas", *owners])
+    for line in found:
+        sizes = " x ".join(str(line[name]) for name in ("networks", "temperatures", "replicas"))
+        rows.append(row([network(line), sizes, *(f"{100 * line['shares'].get(name, 0):.1f} %" for name in owners)]))
     return rows
 
 
