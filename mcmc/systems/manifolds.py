@@ -96,3 +96,35 @@ class Sphere:
         scale = self.radius / torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         x = x * scale if out is None else x.mul_(scale)
         return x, self.project_tangent(x, p, out)
+
+
+@dataclass(frozen=True)
+class Euclidean:
+    """Flat R^n with Lebesgue measure, which cannot be normalised: there is no beta = 0, and no draw from it.
+
+    Attributes:
+        n_sites: n >= 1.
+    """
+
+    n_sites: int
+
+    @property
+    def dimension(self) -> int:
+        """n."""
+        return self.n_sites
+
+    def random_point(self, noise: Tensor) -> None:
+        """None: the reference measure is improper."""
+        return None
+
+    def project_tangent(self, x: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
+        """v itself."""
+        return v if out is None else out.copy_(v)
+
+    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The straight line x + p t."""
+        return torch.addcmul(x, p, time.unsqueeze(-1), out=out), p
+
+    def reproject(self, x: Tensor, p: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Nothing to remove."""
+        return x, p if out is None else out.copy_(p)

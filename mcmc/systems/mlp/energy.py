@@ -19,6 +19,7 @@ from mcmc.systems.mlp.batched import BatchedNetworks
 from mcmc.systems.mlp.fused import FusedNetworks
 from mcmc.systems.mlp.networks import Networks
 from mcmc.systems.mlp.portable import PortableNetworks
+from mcmc.systems.mlp.weight_identity import weight_identity
 from mcmc.types import replica_pairs
 
 
@@ -112,17 +113,26 @@ class MlpSystem:
 
     def layers(self, x: Tensor) -> list[Tensor]:
         """[a^0 = x, a^1, ..., a^L], each (D, C, N_l)."""
-        outputs = [x]
+        return self._layers(x)[1]
+
+    def _layers(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """[h^1, ..., h^L] and [a^0, ..., a^L]."""
+        preactivations, outputs = [], [x]
         for layer in range(len(self.networks.weights)):
-            outputs.append(self.networks.activation.phi(self._preactivation(layer, outputs[-1])))
-        return outputs
+            preactivations.append(self._preactivation(layer, outputs[-1]))
+            outputs.append(self.networks.activation.phi(preactivations[-1]))
+        return preactivations, outputs
 
     def overlaps(self, x: Tensor) -> Overlaps:
-        """q^l = a^l . a'^l / N_l of every pair of replicas and r^l = |a^l|^2 / N_l; x is (D, K, R, n0)."""
+        """q^l = a^l . a'^l / N_l of every pair of replicas and r^l = |a^l|^2 / N_l; x is (D, K, R, n0).
+
+        With two replicas or more also what the identities of the weights need (`weight_identity`).
+        """
         n_networks, n_temperatures, n_replicas, n_sites = x.shape
         pairs = replica_pairs(n_replicas)
         between, within = [], []
-        for a in self.layers(x.reshape(n_networks, n_temperatures * n_replicas, n_sites)):
+        preactivations, outputs = self._layers(x.reshape(n_networks, n_temperatures * n_replicas, n_sites))
+        for a in outputs:
             a = a.view(n_networks, n_temperatures, n_replicas, -1)
             n_units = a.shape[-1]
 
@@ -135,7 +145,11 @@ class MlpSystem:
                 between.append(torch.stack([overlap(r, s) for r, s in pairs], dim=2))
             else:
                 between.append(within[-1].new_empty((n_networks, n_temperatures, 0)))
-        return Overlaps(torch.stack(between, dim=-1), torch.stack(within, dim=-1))
+        overlaps = Overlaps(torch.stack(between, dim=-1), torch.stack(within, dim=-1))
+        if not pairs:
+            return overlaps
+        h = [h.view(n_networks, n_temperatures, n_replicas, -1) for h in preactivations]
+        return overlaps._replace(weight_identity=weight_identity(self.networks, h, overlaps))
 
     def overlap_ranges(self) -> list[tuple[float, float]]:
         """[-1, 1] for the input; for a layer, what a bounded phi can reach, else 4 times the typical norm."""
