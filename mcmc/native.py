@@ -15,7 +15,7 @@ from torch import Tensor
 
 Backend = Literal["extension", "reference"]
 
-INTERFACE: Final = 4  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
+INTERFACE: Final = 5  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
 
 extension_error: str | None = None
 _has_cuda = False
@@ -161,6 +161,13 @@ def _register_fakes() -> None:
         arrays = (torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(3))
         numbers = (x.new_empty(x.shape[:2], dtype=torch.float64) for _ in range(2))
         return (*arrays, *numbers)
+
+    @torch.library.register_fake("mlp_gibbs::hmc_mlp")
+    def _(x: Tensor, energy: Tensor, *_: object) -> tuple[Tensor, ...]:
+        x_out, grad_out = (torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(2))
+        statistics, energy_out = energy.new_empty((*energy.shape, 4)), energy.new_empty(energy.shape)
+        flags = (energy.new_empty(energy.shape, dtype=torch.bool) for _ in range(2))
+        return (x_out, energy_out, grad_out, statistics, *flags)
 
 
 if BACKEND == "extension":

@@ -43,10 +43,10 @@ struct Network {
 
   Network(const MlpWeights& w, Chains* t) : weights(w), phi(w.parameters), tiles(t) {}
 
-  void allocate(Arena& arena, int64_t max_tiles, bool with_gradient) {
+  void allocate(Arena& arena, bool with_gradient) {
     int64_t widest = 0;
     for (int l = 0; l <= weights.depth; ++l) widest = weights.widths[l] > widest ? weights.widths[l] : widest;
-    for (int64_t t = 0; t < max_tiles; ++t) {
+    for (int64_t t = 0; t < n_tiles; ++t) {
       layers[t].input = Engine::SEPARATE_OPERAND ? arena.take<void>(Engine::operand_bytes(weights.widths[0])) : tiles[t].x;
       layers[t].ping = arena.take<void>(Engine::operand_bytes(widest));
       layers[t].pong = arena.take<void>(Engine::operand_bytes(widest));

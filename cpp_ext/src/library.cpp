@@ -33,6 +33,10 @@ TORCH_LIBRARY(mlp_gibbs, m) {
   m.def("leapfrog_mlp(Tensor x, Tensor p, Tensor grad, Tensor? fresh, Tensor beta, Tensor step_size, Tensor n_leapfrog, "
         "int reproject_every, " MLP_GIBBS_NETWORKS
         ") -> (Tensor x, Tensor p, Tensor grad, Tensor energy, Tensor kinetic_change)");
+  m.def("hmc_mlp(Tensor x, Tensor energy, Tensor grad, Tensor? fresh, Tensor beta, Tensor step_size, Tensor n_leapfrog, "
+        "int reproject_every, float jitter, int seed, int[] purposes, Tensor network, Tensor chain, int step, "
+        MLP_GIBBS_NETWORKS
+        ") -> (Tensor x, Tensor energy, Tensor grad, Tensor statistics, Tensor is_accepted, Tensor is_nonfinite)");
 }
 
 namespace {
@@ -61,7 +65,7 @@ PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_C", "Operators of torch.ops.mlp_g
 }  // namespace
 
 // Raised with every change of a schema; mcmc/native.py compares it, so that an old build is told from a broken one.
-constexpr int INTERFACE = 4;
+constexpr int INTERFACE = 5;
 
 PyMODINIT_FUNC PyInit__C() {
   PyObject* module = PyModule_Create(&MODULE);

@@ -13,7 +13,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from mcmc.systems.base import Overlaps, TrajectoryEnd
+from mcmc.rng import Streams
+from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd
 from mcmc.systems.manifolds import Sphere
 from mcmc.systems.mlp.batched import BatchedNetworks
 from mcmc.systems.mlp.fused import FusedNetworks
@@ -93,6 +94,26 @@ class MlpSystem:
         if isinstance(self._fused, BatchedNetworks):
             return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, longest, reproject_every)
         return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, reproject_every)
+
+    def fused_hmc(
+        self,
+        streams: Streams,
+        step: int | Tensor,
+        x: Tensor,
+        energy: Tensor,
+        grad: Tensor,
+        fresh: Tensor | None,
+        beta: Tensor,
+        step_size: Tensor,
+        n_leapfrog: int | Tensor,
+        *,
+        jitter: float,
+        reproject_every: int,
+    ) -> HmcEnd | None:
+        if not isinstance(self._fused, FusedNetworks) or isinstance(step, Tensor):
+            return None
+        arrays = (x, energy, grad, fresh, beta, step_size, n_leapfrog)
+        return self._fused.hmc(streams, step, *arrays, jitter=jitter, reproject_every=reproject_every)
 
     def _forward_and_back(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """a^L and dH/dx."""
