@@ -15,7 +15,7 @@ from torch import Tensor
 
 Backend = Literal["extension", "reference"]
 
-INTERFACE: Final = 5  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
+INTERFACE: Final = 6  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
 
 extension_error: str | None = None
 _has_cuda = False
@@ -118,6 +118,10 @@ def _register_fakes() -> None:
     def _(*_: Tensor | int) -> None:
         return None
 
+    @torch.library.register_fake("mlp_gibbs::count_and_swap_")
+    def _(statistics: Tensor, energy: Tensor, *_: object) -> Tensor:
+        return energy.new_empty((4, *energy.shape))
+
     @torch.library.register_fake("mlp_gibbs::overlap_accumulate_")
     def _(*_: Tensor | float) -> None:
         return None
@@ -155,6 +159,12 @@ def _register_fakes() -> None:
         n_networks, n_chains, n_sites = x.shape
         energy = x.new_empty((n_networks, n_chains), dtype=torch.float64)
         return energy, x.new_empty((n_networks if with_grad else 0, n_chains, n_sites))
+
+    @torch.library.register_fake("mlp_gibbs::overlaps_mlp")
+    def _(x: Tensor, widths: list[int], *_: object) -> tuple[Tensor, Tensor]:
+        d, k, r, _n_sites = x.shape
+        between, within = (x.new_empty((d, k, n, len(widths)), dtype=torch.float64) for n in (r * (r - 1) // 2, r))
+        return between, within
 
     @torch.library.register_fake("mlp_gibbs::leapfrog_mlp")
     def _(x: Tensor, *_: object) -> tuple[Tensor, ...]:

@@ -27,7 +27,8 @@ struct MlpWeights {
   int force_parts;      // bfloat16 parts of a number in the products of the force: 3 (as float32), 2 or 1
 };
 
-// Arrays over all D x C chains, n0 floats a row. A trajectory is asked for by x_out, else energy (and gradient) at x.
+// Arrays over all D x C chains, n0 floats a row. A trajectory is asked for by x_out, else energy (and gradient, or the
+// layers) at x.
 struct MlpChains {
   const float *x, *p, *grad;  // (D, C, n0)
   const float* fresh;         // (D, C, n0) or null
@@ -38,6 +39,7 @@ struct MlpChains {
   float *x_out, *p_out, *grad_out;  // (D, C, n0); p_out may be null, and grad_out when only energies are asked for
   double* energy_out;               // (D, C)
   double* kinetic_change_out;       // (D, C), |p|^2/2 at the end minus at the start
+  float* const* layers_out;         // a^l to layers_out[l - 1], (D, C, N_l), l = 1 to L; or null
 };
 
 // Chains of one network: rows `row` to row + n_chains - 1 of the arrays.

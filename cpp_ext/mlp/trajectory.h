@@ -51,17 +51,28 @@ struct Trajectory {
     if (chains.x_out != nullptr) {
       move();
       report_kinetic_change();
+    } else if (chains.layers_out != nullptr) {
+      for (int64_t t = 0; t < n_tiles; ++t) energy_network().take_positions(t);
+      energy_network().template forward<true, false, true>(chains.layers_out);
     } else {
       for (int64_t t = 0; t < n_tiles; ++t) stand_still(t);
       evaluate(chains.grad_out != nullptr);
     }
     for (int64_t t = 0; t < n_tiles; ++t) {
       if (chains.x_out != nullptr) {
-        tiles[t].write(tiles[t].x, chains.x_out);
-        if (chains.p_out != nullptr) tiles[t].write(tiles[t].p, chains.p_out);
+        tiles[t].write(tiles[t].x, chains.x_out, tiles[t].n0);
+        if (chains.p_out != nullptr) tiles[t].write(tiles[t].p, chains.p_out, tiles[t].n0);
       }
-      if (chains.grad_out != nullptr) tiles[t].write(tiles[t].g, chains.grad_out);
+      if (chains.grad_out != nullptr) tiles[t].write(tiles[t].g, chains.grad_out, tiles[t].n0);
       for (int64_t c = 0; c < tiles[t].n_chains; ++c) chains.energy_out[tiles[t].first + c] = tiles[t].lanes->energy[c];
+    }
+  }
+
+  auto& energy_network() {
+    if constexpr (IS_SAME) {
+      return force;
+    } else {
+      return energy;
     }
   }
 

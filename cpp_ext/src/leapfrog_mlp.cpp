@@ -26,13 +26,6 @@ at::Tensor pack_mlp(const at::Tensor& weight, bool transposed, int64_t parts, c1
   return packed;
 }
 
-void run(const Networks& networks, const MlpChains& chains, int64_t n_chains) {
-  const int64_t n_tiles = tiles_per_job(networks, n_chains);
-  const size_t bytes = networks.kernels.scratch_bytes(networks.plain, n_tiles);
-  for_each_job(networks, n_chains, n_tiles,
-               [&](const MlpJob& job) { networks.kernels.run(networks.plain, chains, job, scratch(bytes)); });
-}
-
 std::tuple<at::Tensor, at::Tensor> energy_and_grad_mlp(const at::Tensor& x, bool with_grad,
                                                        MLP_GIBBS_NETWORK_PARAMETERS) {
   const Networks networks = checked_networks(MLP_GIBBS_NETWORK_ARGUMENTS);

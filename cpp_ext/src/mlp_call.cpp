@@ -144,4 +144,11 @@ int64_t tiles_per_job(const Networks& networks, int64_t n_chains) {
   return n;
 }
 
+void run(const Networks& networks, const MlpChains& chains, int64_t n_chains) {
+  const int64_t n_tiles = tiles_per_job(networks, n_chains);
+  const size_t bytes = networks.kernels.scratch_bytes(networks.plain, n_tiles);
+  for_each_job(networks, n_chains, n_tiles,
+               [&](const MlpJob& job) { networks.kernels.run(networks.plain, chains, job, scratch(bytes)); });
+}
+
 }  // namespace mlp_gibbs

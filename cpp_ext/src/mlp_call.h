@@ -64,4 +64,7 @@ void for_each_job(const Networks& networks, int64_t n_chains, int64_t n_tiles, B
   });
 }
 
+// All chains, by the kernels.
+void run(const Networks& networks, const MlpChains& chains, int64_t n_chains);
+
 }  // namespace mlp_gibbs

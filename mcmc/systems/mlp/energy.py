@@ -137,6 +137,8 @@ class MlpSystem:
 
     def overlaps(self, x: Tensor) -> Overlaps:
         """q^l = a^l . a'^l / N_l of every pair of replicas and r^l = |a^l|^2 / N_l; x is (D, K, R, n0)."""
+        if isinstance(self._fused, FusedNetworks):
+            return self._fused.overlaps(x)
         n_networks, n_temperatures, n_replicas, n_sites = x.shape
         pairs = replica_pairs(n_replicas)
         between, within = [], []

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mcmc import native
 from mcmc.rng import Purpose, Streams
-from mcmc.systems.base import HmcEnd, TrajectoryEnd
+from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd
 from mcmc.systems.mlp.activations import Activation
 from mcmc.systems.mlp.networks import Networks
 
@@ -81,6 +81,10 @@ class FusedNetworks:
     def energy_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """H(x) and dH/dx: (D, C, n0) -> (D, C) float64, (D, C, n0)."""
         return torch.ops.mlp_gibbs.energy_and_grad_mlp(x, True, *self.arguments)
+
+    def overlaps(self, x: Tensor) -> Overlaps:
+        """q^l and r^l of the replicas of x (D, K, R, n0); see `MlpSystem.overlaps`."""
+        return Overlaps(*torch.ops.mlp_gibbs.overlaps_mlp(x, *self.arguments))
 
     def leapfrog(
         self,
