@@ -12,7 +12,7 @@ from mcmc.io.schema import Key
 from mcmc.io.segment import write_segment
 from mcmc.observers.base import Observer
 from mcmc.observers.histogram import OverlapHistogram
-from mcmc.observers.identity import IdentityA
+from mcmc.observers.identity import IdentityA, WeightIdentities
 from mcmc.observers.series import Series
 from mcmc.run.simulation import Simulation
 
@@ -38,6 +38,7 @@ class Production:
                 n_networks, n_temperatures, ranges, config.output.n_bins, device
             )
             self.observers["identity_a"] = IdentityA(n_networks, n_temperatures, device)
+            self.observers["weight_identity"] = WeightIdentities(n_networks, n_temperatures, config.model.depth, device)
 
     def begin(self) -> None:
         """Forget what burn-in counted; permutations and walkers' directions stay."""
@@ -128,6 +129,7 @@ class Production:
             "network": self.simulation.system.network_ids.cpu().numpy(),
             "temperature": np.asarray(self.simulation.ladder.betas),
             "moment": np.arange(1, 5),
+            "hidden_layer": np.arange(1, n_layers),
             "check": self.simulation.checks.arrays["sweep"] - self.config.run.n_burn_in,
             **{name: np.arange(length) for name, length in lengths.items()},
         }

@@ -30,7 +30,7 @@ def failure_of(capsys, *arguments):
     return answer.status, answer.err
 
 
-@pytest.mark.parametrize("name", ["health", "estimate", "free-energy"])
+@pytest.mark.parametrize("name", ["health", "estimate", "export", "free-energy"])
 def test_help(capsys, name):
     assert "--json" in answer_of(capsys, name, "--help")
 
@@ -43,7 +43,7 @@ def test_health(capsys, run):
     for reason in record["reasons"]:
         assert reason in text
     for words in (
-        "not checked: identity A of each layer",
+        "identities of the layers: largest deviation",
         "max tau_overlap",
         f"equilibrated: {record['equilibrated']}",
     ):
@@ -69,6 +69,15 @@ def test_resamples_in_another_format(capsys, run, tmp_path):
     status, message = failure_of(capsys, "estimate", run, "--resamples", tmp_path / "r.csv")
     assert status == 2
     assert ".npz" in message
+
+
+def test_export(capsys, run, tmp_path):
+    assert json_of(capsys, "export", run, "--to", tmp_path / "run.nc") == {"files": [str(tmp_path / "run.nc")]}
+    assert str(tmp_path / "csv" / "energy_density.csv") in answer_of(capsys, "export", run, "--to", tmp_path / "csv")
+    status, message = failure_of(capsys, "export", run, "--to", tmp_path / "run.nc")
+    assert status == 2
+    assert "--force" in message
+    json_of(capsys, "export", run, "--to", tmp_path / "run.nc", "--force")
 
 
 def test_free_energy(capsys, run, tmp_path):

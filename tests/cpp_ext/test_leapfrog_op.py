@@ -43,9 +43,9 @@ def recorded(places: list[Tensor]):
             places.append(x)
             return super().energy_and_grad(x)
 
-        def grad(self, x):
-            places.append(x)
-            return super().grad(x)
+        def grad(self, x, out=None):
+            places.append(x.clone())  # written over in the step after next
+            return super().grad(x, out)
 
     def integrate(system, *arguments):
         return leapfrog(Recorder(system.networks), *arguments)
@@ -241,7 +241,7 @@ def full_first_kick(system, start: ChainState, beta, step_size, n_leapfrog, fres
 
 def unprojected(system, *arguments) -> ChainState:
     class Flat(Sphere):
-        def project_tangent(self, x, v):
+        def project_tangent(self, x, v, out=None):
             return v
 
     class FlatSystem(MlpSystem):
