@@ -15,7 +15,7 @@ from torch import Tensor
 
 Backend = Literal["extension", "reference"]
 
-INTERFACE: Final = 4  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
+INTERFACE: Final = 6  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
 
 extension_error: str | None = None
 _has_cuda = False
@@ -118,6 +118,10 @@ def _register_fakes() -> None:
     def _(*_: Tensor | int) -> None:
         return None
 
+    @torch.library.register_fake("mlp_gibbs::count_and_swap_")
+    def _(statistics: Tensor, energy: Tensor, *_: object) -> Tensor:
+        return energy.new_empty((4, *energy.shape))
+
     @torch.library.register_fake("mlp_gibbs::overlap_accumulate_")
     def _(*_: Tensor | float) -> None:
         return None
@@ -156,11 +160,24 @@ def _register_fakes() -> None:
         energy = x.new_empty((n_networks, n_chains), dtype=torch.float64)
         return energy, x.new_empty((n_networks if with_grad else 0, n_chains, n_sites))
 
+    @torch.library.register_fake("mlp_gibbs::overlaps_mlp")
+    def _(x: Tensor, widths: list[int], *_: object) -> tuple[Tensor, Tensor]:
+        d, k, r, _n_sites = x.shape
+        between, within = (x.new_empty((d, k, n, len(widths)), dtype=torch.float64) for n in (r * (r - 1) // 2, r))
+        return between, within
+
     @torch.library.register_fake("mlp_gibbs::leapfrog_mlp")
     def _(x: Tensor, *_: object) -> tuple[Tensor, ...]:
         arrays = (torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(3))
         numbers = (x.new_empty(x.shape[:2], dtype=torch.float64) for _ in range(2))
         return (*arrays, *numbers)
+
+    @torch.library.register_fake("mlp_gibbs::hmc_mlp")
+    def _(x: Tensor, energy: Tensor, *_: object) -> tuple[Tensor, ...]:
+        x_out, grad_out = (torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(2))
+        statistics, energy_out = energy.new_empty((*energy.shape, 4)), energy.new_empty(energy.shape)
+        flags = (energy.new_empty(energy.shape, dtype=torch.bool) for _ in range(2))
+        return (x_out, energy_out, grad_out, statistics, *flags)
 
 
 if BACKEND == "extension":

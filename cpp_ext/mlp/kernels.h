@@ -27,23 +27,24 @@ struct MlpWeights {
   int force_parts;      // bfloat16 parts of a number in the products of the force: 3 (as float32), 2 or 1
 };
 
-// Arrays over all D x C chains, n0 floats a row. A trajectory is asked for by x_out, else energy (and gradient) at x.
+// Arrays over all D x C chains, n0 floats a row. A trajectory is asked for by x_out, else energy (and gradient, or the
+// layers) at x.
 struct MlpChains {
-  int64_t n_chains;           // C
   const float *x, *p, *grad;  // (D, C, n0)
   const float* fresh;         // (D, C, n0) or null
   const double* beta;         // (D, C)
   const float* step_size;     // (D, C)
   const int64_t* n_leapfrog;  // (D, C)
   int64_t reproject_every;
-  float *x_out, *p_out, *grad_out;  // (D, C, n0); grad_out may be null when only energies are asked for
+  float *x_out, *p_out, *grad_out;  // (D, C, n0); p_out may be null, and grad_out when only energies are asked for
   double* energy_out;               // (D, C)
   double* kinetic_change_out;       // (D, C), |p|^2/2 at the end minus at the start
+  float* const* layers_out;         // a^l to layers_out[l - 1], (D, C, N_l), l = 1 to L; or null
 };
 
-// Chains first to last - 1 of one network.
+// Chains of one network: rows `row` to row + n_chains - 1 of the arrays.
 struct MlpJob {
-  int64_t network, first, last;
+  int64_t network, row, n_chains;
 };
 
 struct MlpKernels {
@@ -52,10 +53,10 @@ struct MlpKernels {
   // Bytes of one packed (rows, cols) matrix, and packing of it, or of its transpose. Only the tile unit knows parts.
   size_t (*packed_bytes)(int64_t rows, int64_t cols, int64_t parts);
   void (*pack)(const float* matrix, int64_t rows, int64_t cols, bool transposed, int64_t parts, void* packed);
-  // Bytes of scratch memory of a thread that runs jobs of up to n_tiles tiles.
+  // Bytes of scratch memory of a job of up to n_tiles tiles.
   size_t (*scratch_bytes)(const MlpWeights& weights, int64_t n_tiles);
-  // Runs jobs one after another in scratch memory that is aligned to 64 bytes.
-  void (*run)(const MlpWeights& weights, const MlpChains& chains, const MlpJob* jobs, int64_t n_jobs, void* scratch);
+  // Runs a job in scratch memory that is aligned to 64 bytes.
+  void (*run)(const MlpWeights& weights, const MlpChains& chains, const MlpJob& job, void* scratch);
   // Fused multiply-adds as fast as they go; returns the floating-point operations done.
   double (*fma_loop)(int64_t iterations, float* sink);
 };

@@ -24,11 +24,11 @@ namespace mlp_gibbs {
 namespace {
 using Float = AmxEngine<3>;
 
-void run(const MlpWeights& weights, const MlpChains& chains, const MlpJob* jobs, int64_t n_jobs, void* scratch) {
+void run(const MlpWeights& weights, const MlpChains& chains, const MlpJob& job, void* scratch) {
   switch (weights.force_parts) {
-    case 1: return run_any<AmxEngine<1>, Float>(weights, chains, jobs, n_jobs, scratch);
-    case 2: return run_any<AmxEngine<2>, Float>(weights, chains, jobs, n_jobs, scratch);
-    default: return run_any<Float, Float>(weights, chains, jobs, n_jobs, scratch);
+    case 1: return run_any<AmxEngine<1>, Float>(weights, chains, job, scratch);
+    case 2: return run_any<AmxEngine<2>, Float>(weights, chains, job, scratch);
+    default: return run_any<Float, Float>(weights, chains, job, scratch);
   }
 }
 

@@ -39,17 +39,19 @@ struct Network {
   struct Layers {
     void *input, *ping, *pong;   // operands
     float* derivative[MAX_DEPTH];  // phi'(h^l) (N_l, CHAINS), l = 1..L-1 at [l - 1]
+    float* values;                 // a^l of the layer at hand (N_l, CHAINS), where it is asked for
   } layers[MAX_TILES];
 
   Network(const MlpWeights& w, Chains* t) : weights(w), phi(w.parameters), tiles(t) {}
 
-  void allocate(Arena& arena, int64_t max_tiles, bool with_gradient) {
+  void allocate(Arena& arena, bool with_gradient) {
     int64_t widest = 0;
     for (int l = 0; l <= weights.depth; ++l) widest = weights.widths[l] > widest ? weights.widths[l] : widest;
-    for (int64_t t = 0; t < max_tiles; ++t) {
+    for (int64_t t = 0; t < n_tiles; ++t) {
       layers[t].input = Engine::SEPARATE_OPERAND ? arena.take<void>(Engine::operand_bytes(weights.widths[0])) : tiles[t].x;
       layers[t].ping = arena.take<void>(Engine::operand_bytes(widest));
       layers[t].pong = arena.take<void>(Engine::operand_bytes(widest));
+      layers[t].values = arena.take<float>(sizeof(float) * CHAINS * round_up(widest, 2));
       for (int l = 1; l < weights.depth && with_gradient; ++l) {
         layers[t].derivative[l - 1] = arena.take<float>(sizeof(float) * CHAINS * round_up(weights.widths[l], 2));
       }
@@ -101,9 +103,9 @@ struct Network {
   }
 
   // Forward: hidden layers, then the readout into tiles[t].lanes->energy (WITH_ENERGY) and the operand delta^L
-  // (WITH_GRADIENT). Returns whether that operand is in `ping`.
-  template <bool WITH_ENERGY, bool WITH_GRADIENT>
-  bool forward() {
+  // (WITH_GRADIENT). Returns whether that operand is in `ping`. The layers go to the rows of `out` (WITH_LAYERS).
+  template <bool WITH_ENERGY, bool WITH_GRADIENT, bool WITH_LAYERS = false>
+  bool forward(float* const* out = nullptr) {
     const int depth = weights.depth;
     if (WITH_ENERGY) {
       for (int64_t t = 0; t < n_tiles; ++t) {
@@ -122,13 +124,14 @@ struct Network {
       if (l < depth) {
         Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
-          float* derivative = layers[t].derivative[l - 1];
+          float *derivative = layers[t].derivative[l - 1], *values = layers[t].values;
           for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
             F a[2][2], d[2][2];
             for (int r = 0; r < 2; ++r) {
               for (int v = 0; v < 2; ++v) {
                 phi.both(h[r][v], a[r][v], d[r][v]);
                 if (WITH_GRADIENT) V::store(derivative + (row + r) * CHAINS + v * V::WIDTH, d[r][v]);
+                if (WITH_LAYERS) V::store(values + (row + r) * CHAINS + v * V::WIDTH, a[r][v]);
               }
             }
             Engine::put(to, row, a[0], a[1]);
@@ -140,6 +143,7 @@ struct Network {
                         [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
           double* energy = tiles[t].lanes->energy;
+          float* values = layers[t].values;
           typename V::DoubleSum sum[2];
           for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].load(energy + v * V::WIDTH);
           for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
@@ -151,6 +155,7 @@ struct Network {
                   F a;
                   phi.both(h[r][v], a, d[r][v]);
                   sum[v].add(a, v_pair[r]);
+                  if (WITH_LAYERS) V::store(values + (row + r) * CHAINS + v * V::WIDTH, a);
                 } else {
                   d[r][v] = phi.derivative(h[r][v]);
                 }
@@ -162,6 +167,7 @@ struct Network {
           for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].store(energy + v * V::WIDTH);
         });
       }
+      for (int64_t t = 0; WITH_LAYERS && t < n_tiles; ++t) tiles[t].write(layers[t].values, out[l - 1], n);
       to_ping = !to_ping;
     }
     return !to_ping;

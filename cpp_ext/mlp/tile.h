@@ -40,16 +40,17 @@ struct Tile {
     }
   }
 
-  void write(const float* from, float* to) const {
+  // Rows of n numbers from (n, CHAINS).
+  void write(const float* from, float* to, int64_t n) const {
     for (int64_t lane = 0; lane < n_chains; lane += W) {
-      for (int64_t site = 0; site < n0; site += W) {
+      for (int64_t site = 0; site < n; site += W) {
         F block[W];
         for (int64_t i = 0; i < W; ++i) {
-          block[i] = site + i < n0 ? V::load(from + (site + i) * CHAINS + lane) : V::set(0.0f);
+          block[i] = site + i < n ? V::load(from + (site + i) * CHAINS + lane) : V::set(0.0f);
         }
         V::transpose(block);
         for (int64_t c = 0; c < W && lane + c < n_chains; ++c) {
-          V::store_some(to + (first + lane + c) * n0 + site, block[c], n0 - site);
+          V::store_some(to + (first + lane + c) * n + site, block[c], n - site);
         }
       }
     }

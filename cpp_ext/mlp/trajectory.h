@@ -24,9 +24,10 @@ struct Trajectory {
 
   Trajectory(const MlpWeights& w, const MlpChains& c) : weights(w), chains(c), force(w, tiles), energy(w, tiles) {}
 
-  void allocate(Arena& arena, int64_t max_tiles) {
+  void allocate(Arena& arena, int64_t of_tiles) {
+    n_tiles = force.n_tiles = energy.n_tiles = of_tiles;
     const int64_t n0 = weights.widths[0];
-    for (int64_t t = 0; t < max_tiles; ++t) {
+    for (int64_t t = 0; t < n_tiles; ++t) {
       tiles[t].n0 = n0;
       tiles[t].sites = round_up(n0, 2);
       const size_t bytes = sizeof(float) * CHAINS * round_up(n0, 2);
@@ -35,35 +36,43 @@ struct Trajectory {
       tiles[t].g = arena.take<float>(bytes);
       tiles[t].lanes = arena.take<typename Chains::Lanes>(sizeof(typename Chains::Lanes));
     }
-    force.allocate(arena, max_tiles, true);
-    if (!IS_SAME) energy.allocate(arena, max_tiles, false);
+    force.allocate(arena, true);
+    if (!IS_SAME) energy.allocate(arena, false);
   }
 
   void run(const MlpJob& job) {
-    const int64_t n_chains = job.last - job.first;
-    n_tiles = (n_chains + CHAINS - 1) / CHAINS;
-    force.n_tiles = energy.n_tiles = n_tiles;
     force.id = energy.id = job.network;
     for (int64_t t = 0; t < n_tiles; ++t) {
       const int64_t done = t * CHAINS;
-      tiles[t].first = job.network * chains.n_chains + job.first + done;
-      tiles[t].n_chains = n_chains - done < CHAINS ? n_chains - done : CHAINS;
+      tiles[t].first = job.row + done;
+      tiles[t].n_chains = job.n_chains - done < CHAINS ? job.n_chains - done : CHAINS;
       tiles[t].read(chains.x, tiles[t].x);
     }
     if (chains.x_out != nullptr) {
       move();
       report_kinetic_change();
+    } else if (chains.layers_out != nullptr) {
+      for (int64_t t = 0; t < n_tiles; ++t) energy_network().take_positions(t);
+      energy_network().template forward<true, false, true>(chains.layers_out);
     } else {
       for (int64_t t = 0; t < n_tiles; ++t) stand_still(t);
       evaluate(chains.grad_out != nullptr);
     }
     for (int64_t t = 0; t < n_tiles; ++t) {
       if (chains.x_out != nullptr) {
-        tiles[t].write(tiles[t].x, chains.x_out);
-        tiles[t].write(tiles[t].p, chains.p_out);
+        tiles[t].write(tiles[t].x, chains.x_out, tiles[t].n0);
+        if (chains.p_out != nullptr) tiles[t].write(tiles[t].p, chains.p_out, tiles[t].n0);
       }
-      if (chains.grad_out != nullptr) tiles[t].write(tiles[t].g, chains.grad_out);
+      if (chains.grad_out != nullptr) tiles[t].write(tiles[t].g, chains.grad_out, tiles[t].n0);
       for (int64_t c = 0; c < tiles[t].n_chains; ++c) chains.energy_out[tiles[t].first + c] = tiles[t].lanes->energy[c];
+    }
+  }
+
+  auto& energy_network() {
+    if constexpr (IS_SAME) {
+      return force;
+    } else {
+      return energy;
     }
   }
 
@@ -177,28 +186,26 @@ struct Trajectory {
 };
 
 template <class Force, class Energy, template <class> class Activation>
-void run_jobs(const MlpWeights& weights, const MlpChains& chains, const MlpJob* jobs, int64_t n_jobs, void* scratch) {
+void run_with(const MlpWeights& weights, const MlpChains& chains, const MlpJob& job, void* scratch) {
   const typename Force::Session session;
   (void)session;
-  int64_t max_tiles = 1;
-  for (int64_t i = 0; i < n_jobs; ++i) {
-    const int64_t n = (jobs[i].last - jobs[i].first + Force::CHAINS - 1) / Force::CHAINS;
-    max_tiles = n > max_tiles ? n : max_tiles;
-  }
   Trajectory<Force, Energy, Activation> trajectory(weights, chains);
   Arena arena{static_cast<char*>(scratch)};
-  trajectory.allocate(arena, max_tiles);
-  memset(scratch, 0, arena.used);  // what lies past the end of a layer must be a finite number
-  for (int64_t i = 0; i < n_jobs; ++i) trajectory.run(jobs[i]);
+  trajectory.allocate(arena, (job.n_chains + Force::CHAINS - 1) / Force::CHAINS);
+  // what lies past the end of a layer must be a finite number
+  bool is_padded = false;
+  for (int l = 0; l <= weights.depth; ++l) is_padded |= weights.widths[l] % Force::PAD != 0;
+  if (is_padded) memset(scratch, 0, arena.used);
+  trajectory.run(job);
 }
 
 template <class Force, class Energy>
-void run_any(const MlpWeights& weights, const MlpChains& chains, const MlpJob* jobs, int64_t n_jobs, void* scratch) {
+void run_any(const MlpWeights& weights, const MlpChains& chains, const MlpJob& job, void* scratch) {
   switch (weights.activation) {
-    case Act::PIECEWISE: return run_jobs<Force, Energy, Piecewise>(weights, chains, jobs, n_jobs, scratch);
-    case Act::TANH: return run_jobs<Force, Energy, Tanh>(weights, chains, jobs, n_jobs, scratch);
-    case Act::SIN: return run_jobs<Force, Energy, Sin>(weights, chains, jobs, n_jobs, scratch);
-    case Act::ERF: return run_jobs<Force, Energy, Erf>(weights, chains, jobs, n_jobs, scratch);
+    case Act::PIECEWISE: return run_with<Force, Energy, Piecewise>(weights, chains, job, scratch);
+    case Act::TANH: return run_with<Force, Energy, Tanh>(weights, chains, job, scratch);
+    case Act::SIN: return run_with<Force, Energy, Sin>(weights, chains, job, scratch);
+    case Act::ERF: return run_with<Force, Energy, Erf>(weights, chains, job, scratch);
   }
 }
 

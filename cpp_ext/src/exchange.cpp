@@ -1,12 +1,20 @@
 // Replica exchange and overlap sums on the CPU.
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <atomic>
+#include <vector>
 
 #include "checks.h"
+#include "streams.h"
 
 namespace mlp_gibbs {
 namespace {
+
+void check_permutation(bool is_permutation, int64_t n_temperatures) {
+  TORCH_CHECK_VALUE(is_permutation, "slot_of_temp must hold permutations of 0..", n_temperatures - 1,
+                    " along axis 1, found a slot outside; accept_sum is NaN there");
+}
 
 void deo_swap_(const at::Tensor& u, const at::Tensor& energy, const at::Tensor& beta, int64_t parity,
                at::Tensor& slot_of_temp, at::Tensor& temp_of_slot, at::Tensor& accept_sum, at::Tensor& swap_count,
@@ -19,8 +27,7 @@ void deo_swap_(const at::Tensor& u, const at::Tensor& energy, const at::Tensor& 
       if (!decide_swap_at(call.arrays, call.ladders, parity, at)) is_permutation = false;
     }
   });
-  TORCH_CHECK_VALUE(is_permutation, "slot_of_temp must hold permutations of 0..", call.ladders.n_temperatures - 1,
-                    " along axis 1, found a slot outside; accept_sum is NaN there");
+  check_permutation(is_permutation, call.ladders.n_temperatures);
 }
 
 void overlap_accumulate_(const at::Tensor& overlap, double lower, double upper, at::Tensor& histogram,
@@ -38,7 +45,65 @@ void overlap_accumulate_(const at::Tensor& overlap, double lower, double upper, 
   });
 }
 
+// What follows the steps of a sweep: their statistics (D, K R, 4) by slot, put into the order of the temperatures that they
+// were done at, as the result (4, D, K, R) and added to `sums`; then the exchange, with uniforms of the stream, of one
+// parity, or none for parity = -1.
+at::Tensor count_and_swap_(const at::Tensor& statistics, const at::Tensor& energy, const at::Tensor& beta, int64_t seed,
+                           int64_t purpose, const at::Tensor& network, const at::Tensor& replica, int64_t step,
+                           int64_t parity, at::Tensor& slot_of_temp, at::Tensor& temp_of_slot, at::Tensor& accept_sum,
+                           at::Tensor& swap_count, at::Tensor& direction, at::Tensor& round_trips, at::Tensor& sums) {
+  TORCH_CHECK_VALUE(parity >= -1 && parity <= 1, "parity must be 0, 1 or -1 for no exchange, found ", parity);
+  TORCH_CHECK_VALUE(energy.dim() == 3, "energy must have shape (D, K, R), found ", energy.sizes());
+  const int64_t d = energy.size(0), k = energy.size(1), r = energy.size(2);
+  const int64_t some_parity = parity < 0 ? 0 : parity, n_pairs = (k - some_parity) / 2;
+  at::Tensor u = at::empty({d, n_pairs, r}, energy.options().dtype(at::kDouble));
+  const ExchangeCall call = checked_exchange(u, energy, beta, some_parity, slot_of_temp, temp_of_slot, accept_sum,
+                                             swap_count, direction, round_trips);
+  const StreamCall stream = checked_cpu_stream(seed, purpose, network, replica, step, n_pairs, UNIFORMS_PER_BLOCK);
+  check_shape(network, "network", {d});
+  check_shape(replica, "replica", {r});
+  check_dtype(statistics, "statistics", at::kDouble);
+  check_shape(statistics, "statistics", {d, k * r, 4});
+  check_dtype(sums, "sums", at::kDouble);
+  check_shape(sums, "sums", {4, d, k, r});
+  check_written(sums, "sums");
+  const at::Tensor by_slot = statistics.contiguous();
+  at::Tensor in_order = at::empty({4, d, k, r}, sums.options());
+  const double* from = by_slot.const_data_ptr<double>();
+  double *to = in_order.mutable_data_ptr<double>(), *sum = sums.mutable_data_ptr<double>(), *us = u.mutable_data_ptr<double>();
+  const int64_t n_chains = d * k * r;
+  std::atomic<bool> is_permutation{true};
+  at::parallel_for(0, d, std::max<int64_t>(1, 4096 / (k * r)), [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin * k * r; at < end * k * r; ++at) {
+      const int64_t slot = call.arrays.slot_of_temp[at], of_network = at / (k * r) * (k * r);
+      if (slot < 0 || slot >= k) {
+        is_permutation = false;
+        return;
+      }
+      const double* chain = from + 4 * (of_network + slot * r + at % r);
+      for (int64_t i = 0; i < 4; ++i) {
+        to[i * n_chains + at] = chain[i];
+        sum[i * n_chains + at] += chain[i];
+      }
+    }
+    if (parity < 0 || n_pairs == 0) return;
+    std::vector<double> rows(static_cast<size_t>((end - begin) * r * n_pairs));  // (network, replica, pair)
+    fill_uniforms(stream.address, begin * r, end * r, rows.data());
+    for (int64_t of = begin; of < end; ++of) {
+      for (int64_t pair = 0; pair < n_pairs; ++pair) {
+        for (int64_t s = 0; s < r; ++s) us[(of * n_pairs + pair) * r + s] = rows[((of - begin) * r + s) * n_pairs + pair];
+      }
+    }
+    for (int64_t at = begin * n_pairs * r; at < end * n_pairs * r; ++at) {
+      if (!decide_swap_at(call.arrays, call.ladders, parity, at)) is_permutation = false;
+    }
+  });
+  check_permutation(is_permutation, k);
+  return in_order;
+}
+
 TORCH_LIBRARY_IMPL(mlp_gibbs, CPU, m) {
+  m.impl("count_and_swap_", &count_and_swap_);
   m.impl("deo_swap_", &deo_swap_);
   m.impl("overlap_accumulate_", &overlap_accumulate_);
 }

@@ -18,6 +18,10 @@ TORCH_LIBRARY(mlp_gibbs, m) {
       "deo_swap_(Tensor u, Tensor energy, Tensor beta, int parity, Tensor(a!) slot_of_temp, Tensor(b!) temp_of_slot, "
       "Tensor(c!) accept_sum, Tensor(d!) swap_count, Tensor(e!) direction, Tensor(f!) round_trips) -> ()");
   m.def(
+      "count_and_swap_(Tensor statistics, Tensor energy, Tensor beta, int seed, int purpose, Tensor network, "
+      "Tensor replica, int step, int parity, Tensor(a!) slot_of_temp, Tensor(b!) temp_of_slot, Tensor(c!) accept_sum, "
+      "Tensor(d!) swap_count, Tensor(e!) direction, Tensor(f!) round_trips, Tensor(g!) sums) -> Tensor");
+  m.def(
       "overlap_accumulate_(Tensor overlap, float lower, float upper, Tensor(a!) histogram, Tensor(b!) moment_sum) -> ()");
 #define MLP_GIBBS_NETWORKS                                                                                             \
   "int[] widths, Tensor[] forward, Tensor[] backward, Tensor[] for_energy, Tensor?[] biases, Tensor readout, "        \
@@ -30,9 +34,14 @@ TORCH_LIBRARY(mlp_gibbs, m) {
   m.def("fma_loop(int iterations, str engine) -> float");
   m.def("pack_mlp(Tensor weight, bool transposed, int parts, str engine) -> Tensor");
   m.def("energy_and_grad_mlp(Tensor x, bool with_grad, " MLP_GIBBS_NETWORKS ") -> (Tensor energy, Tensor grad)");
+  m.def("overlaps_mlp(Tensor x, " MLP_GIBBS_NETWORKS ") -> (Tensor between, Tensor within)");
   m.def("leapfrog_mlp(Tensor x, Tensor p, Tensor grad, Tensor? fresh, Tensor beta, Tensor step_size, Tensor n_leapfrog, "
         "int reproject_every, " MLP_GIBBS_NETWORKS
         ") -> (Tensor x, Tensor p, Tensor grad, Tensor energy, Tensor kinetic_change)");
+  m.def("hmc_mlp(Tensor x, Tensor energy, Tensor grad, Tensor? fresh, Tensor beta, Tensor step_size, Tensor n_leapfrog, "
+        "int reproject_every, float jitter, int seed, int[] purposes, Tensor network, Tensor chain, int step, "
+        MLP_GIBBS_NETWORKS
+        ") -> (Tensor x, Tensor energy, Tensor grad, Tensor statistics, Tensor is_accepted, Tensor is_nonfinite)");
 }
 
 namespace {
@@ -61,7 +70,7 @@ PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_C", "Operators of torch.ops.mlp_g
 }  // namespace
 
 // Raised with every change of a schema; mcmc/native.py compares it, so that an old build is told from a broken one.
-constexpr int INTERFACE = 4;
+constexpr int INTERFACE = 6;
 
 PyMODINIT_FUNC PyInit__C() {
   PyObject* module = PyModule_Create(&MODULE);

@@ -6,6 +6,7 @@
 
 #include "blocks.h"
 #include "checks.h"
+#include "streams.h"
 
 namespace mlp_gibbs {
 namespace {
@@ -43,60 +44,96 @@ void for_each_run(int64_t first, int64_t last, int64_t blocks_per_row, Body body
   }
 }
 
-// Fills out (D, C, n), vector-wise: the blocks of all rows form one list, cut into chunks of CHUNK.
-template <int64_t PER_BLOCK, typename Number>
-void fill_chunks(const StreamAddress& s, PhiloxFn words_of, NumbersFn numbers_of, Number* out) {
-  const int64_t blocks_per_row = s.blocks_per_row(PER_BLOCK), n_blocks = s.n_blocks(PER_BLOCK);
-  at::parallel_for(0, (n_blocks + CHUNK - 1) / CHUNK, 8, [&](int64_t begin, int64_t end) {
-    Counters counters{};
-    Words words;
-    alignas(64) double numbers[PER_BLOCK * CHUNK];
-    counters.step = s.step;
-    for (int64_t chunk = begin; chunk < end; ++chunk) {
-      const int64_t first = chunk * CHUNK, last = std::min(first + CHUNK, n_blocks);
-      for_each_run(first, last, blocks_per_row, [&](int64_t offset, int64_t row, int64_t block, int64_t length) {
-        const auto chain = static_cast<uint32_t>(s.chain[row % s.n_chains]);
-        const auto network = static_cast<uint32_t>(s.network[row / s.n_chains]);
-        for (int64_t i = 0; i < length; ++i) {
-          counters.block[offset + i] = static_cast<uint32_t>(block + i);
-          counters.chain[offset + i] = chain;
-          counters.network[offset + i] = network;
-        }
-      });
-      words_of(counters, s.key, words);
-      if constexpr (std::is_same_v<Number, double>) {
-        if (s.n % PER_BLOCK == 0 && last - first == CHUNK) {  // no block used in part: straight to its place
-          numbers_of(words, out + first * PER_BLOCK);
-          continue;
-        }
+// How the numbers of a stream come out of its blocks.
+template <int64_t BLOCK, typename T>
+struct Numbers {
+  static constexpr int64_t PER_BLOCK = BLOCK;
+  using Number = T;
+  NumbersFn of_words;                                     // of a chunk of blocks, vector-wise
+  void (*write)(const StreamAddress&, int64_t at, T*);    // of one block
+};
+
+template <typename T>
+Numbers<NORMALS_PER_BLOCK, T> normals() {
+  return {block_kernels().normals, write_normals<T>};
+}
+
+Numbers<UNIFORMS_PER_BLOCK, double> uniforms() { return {block_kernels().uniforms, write_uniforms}; }
+
+// Blocks first to last - 1 of the list of all rows' blocks, vector-wise, to their places in `out`, where row `origin` is
+// the first.
+template <class Kind>
+void fill_blocks(const StreamAddress& s, Kind kind, int64_t first, int64_t last, int64_t origin, typename Kind::Number* out) {
+  using Number = typename Kind::Number;
+  constexpr int64_t PER_BLOCK = Kind::PER_BLOCK;
+  const int64_t blocks_per_row = s.blocks_per_row(PER_BLOCK);
+  Counters counters{};
+  Words words;
+  alignas(64) double numbers[PER_BLOCK * CHUNK];
+  counters.step = s.step;
+  for (int64_t begin = first; begin < last; begin += CHUNK) {
+    const int64_t end = std::min(begin + CHUNK, last);
+    for_each_run(begin, end, blocks_per_row, [&](int64_t offset, int64_t row, int64_t block, int64_t length) {
+      const auto chain = static_cast<uint32_t>(s.chain[row % s.n_chains]);
+      const auto network = static_cast<uint32_t>(s.network[row / s.n_chains]);
+      for (int64_t i = 0; i < length; ++i) {
+        counters.block[offset + i] = static_cast<uint32_t>(block + i);
+        counters.chain[offset + i] = chain;
+        counters.network[offset + i] = network;
       }
-      numbers_of(words, numbers);
-      for_each_run(first, last, blocks_per_row, [&](int64_t offset, int64_t row, int64_t block, int64_t length) {
-        const int64_t n = std::min(length * PER_BLOCK, s.n - block * PER_BLOCK);
-        const double* from = numbers + offset * PER_BLOCK;
-        Number* to = out + row * s.n + block * PER_BLOCK;
-        for (int64_t i = 0; i < n; ++i) to[i] = static_cast<Number>(from[i]);
-      });
+    });
+    block_kernels().words(counters, s.key, words);
+    if constexpr (std::is_same_v<Number, double>) {
+      if (s.n % PER_BLOCK == 0 && end - begin == CHUNK) {  // no block used in part: straight to its place
+        kind.of_words(words, out + (begin - origin * blocks_per_row) * PER_BLOCK);
+        continue;
+      }
     }
-  });
-}
-
-// Runs write(at) for every block: the path of a CUDA thread, taken with MLP_GIBBS_SIMD=scalar.
-template <typename Write>
-void for_each_block(int64_t n_blocks, Write write) {
-  at::parallel_for(0, n_blocks, 2048, [&](int64_t begin, int64_t end) {
-    for (int64_t at = begin; at < end; ++at) write(at);
-  });
-}
-
-template <typename Number>
-void fill_normals(const StreamAddress& s, Number* out) {
-  const BlockKernels& kernels = block_kernels();
-  if (kernels.words == nullptr) {
-    for_each_block(s.n_blocks(NORMALS_PER_BLOCK), [&](int64_t at) { write_normals(s, at, out); });
-  } else {
-    fill_chunks<NORMALS_PER_BLOCK>(s, kernels.words, kernels.normals, out);
+    kind.of_words(words, numbers);
+    for_each_run(begin, end, blocks_per_row, [&](int64_t offset, int64_t row, int64_t block, int64_t length) {
+      const int64_t n = std::min(length * PER_BLOCK, s.n - block * PER_BLOCK);
+      const double* from = numbers + offset * PER_BLOCK;
+      Number* to = out + (row - origin) * s.n + block * PER_BLOCK;
+      for (int64_t i = 0; i < n; ++i) to[i] = static_cast<Number>(from[i]);
+    });
   }
+}
+
+// All rows, on all threads.
+template <class Kind>
+void fill(const StreamAddress& s, Kind kind, typename Kind::Number* out) {
+  const int64_t n_blocks = s.n_blocks(Kind::PER_BLOCK);
+  if (kind.of_words == nullptr) {  // the path of a CUDA thread, taken with MLP_GIBBS_SIMD=scalar
+    at::parallel_for(0, n_blocks, 2048, [&](int64_t begin, int64_t end) {
+      for (int64_t at = begin; at < end; ++at) kind.write(s, at, out);
+    });
+    return;
+  }
+  at::parallel_for(0, (n_blocks + CHUNK - 1) / CHUNK, 8, [&](int64_t begin, int64_t end) {
+    fill_blocks(s, kind, begin * CHUNK, std::min(end * CHUNK, n_blocks), 0, out);
+  });
+}
+
+// Some rows, on this thread.
+template <class Kind>
+void fill_rows(const StreamAddress& s, Kind kind, int64_t first, int64_t last, typename Kind::Number* out) {
+  const int64_t blocks_per_row = s.blocks_per_row(Kind::PER_BLOCK);
+  if (kind.of_words == nullptr) {
+    typename Kind::Number* const row_zero = out - first * s.n;
+    for (int64_t at = first * blocks_per_row; at < last * blocks_per_row; ++at) kind.write(s, at, row_zero);
+    return;
+  }
+  fill_blocks(s, kind, first * blocks_per_row, last * blocks_per_row, first, out);
+}
+
+}  // namespace
+
+void fill_normals(const StreamAddress& stream, int64_t first, int64_t last, float* out) {
+  fill_rows(stream, normals<float>(), first, last, out);
+}
+
+void fill_uniforms(const StreamAddress& stream, int64_t first, int64_t last, double* out) {
+  fill_rows(stream, uniforms(), first, last, out);
 }
 
 StreamCall checked_cpu_stream(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain,
@@ -107,18 +144,14 @@ StreamCall checked_cpu_stream(int64_t seed, int64_t purpose, const at::Tensor& n
   return call;
 }
 
+namespace {
+
 at::Tensor philox_uniform(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain, int64_t step,
                           int64_t n) {
   const StreamCall call = checked_cpu_stream(seed, purpose, network, chain, step, n, UNIFORMS_PER_BLOCK);
   const StreamAddress& s = call.address;
   at::Tensor out = at::empty({s.n_networks, s.n_chains, n}, network.options().dtype(at::kDouble));
-  double* to = out.mutable_data_ptr<double>();
-  const BlockKernels& kernels = block_kernels();
-  if (kernels.words == nullptr) {
-    for_each_block(s.n_blocks(UNIFORMS_PER_BLOCK), [&](int64_t at) { write_uniforms(s, at, to); });
-  } else {
-    fill_chunks<UNIFORMS_PER_BLOCK>(s, kernels.words, kernels.uniforms, to);
-  }
+  fill(s, uniforms(), out.mutable_data_ptr<double>());
   return out;
 }
 
@@ -129,9 +162,9 @@ at::Tensor philox_normal(int64_t seed, int64_t purpose, const at::Tensor& networ
   at::Tensor out =
       at::empty({call.address.n_networks, call.address.n_chains, n}, network.options().dtype(dtype));
   if (dtype == at::kDouble) {
-    fill_normals(call.address, out.mutable_data_ptr<double>());
+    fill(call.address, normals<double>(), out.mutable_data_ptr<double>());
   } else {
-    fill_normals(call.address, out.mutable_data_ptr<float>());
+    fill(call.address, normals<float>(), out.mutable_data_ptr<float>());
   }
   return out;
 }

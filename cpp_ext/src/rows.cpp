@@ -10,6 +10,8 @@
 #include <tuple>
 
 #include "checks.h"
+#include "metropolis.h"
+#include "rows.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define MLP_GIBBS_X86 1
@@ -36,15 +38,10 @@ inline __attribute__((always_inline)) double dot_body(const float* __restrict a,
 }
 
 // out = v - along x
-inline __attribute__((always_inline)) void subtract_body(const float* __restrict v, const float* __restrict x, float along,
-                                                         int64_t n, float* __restrict out) {
+inline __attribute__((always_inline)) void subtract_body(const float* v, const float* __restrict x, float along, int64_t n,
+                                                         float* out) {
   for (int64_t i = 0; i < n; ++i) out[i] = v[i] - along * x[i];
 }
-
-struct RowKernels {
-  double (*dot)(const float* a, const float* b, int64_t n);
-  void (*subtract)(const float* v, const float* x, float along, int64_t n, float* out);
-};
 
 double dot_portable(const float* a, const float* b, int64_t n) { return dot_body(a, b, n); }
 void subtract_portable(const float* v, const float* x, float along, int64_t n, float* out) {
@@ -71,10 +68,14 @@ RowKernels choose() {
   return {dot_portable, subtract_portable};
 }
 
-const RowKernels& kernels() {
+}  // namespace
+
+const RowKernels& row_kernels() {
   static const RowKernels chosen = choose();
   return chosen;
 }
+
+namespace {
 
 // body(row) for every row of n numbers, in parallel where there is enough to do.
 template <typename Body>
@@ -92,7 +93,7 @@ at::Tensor kinetic_energy(const at::Tensor& p) {
   const float* from = rows.const_data_ptr<float>();
   double* to = out.mutable_data_ptr<double>();
   const int64_t n = p.size(2);
-  const auto dot = kernels().dot;
+  const auto dot = row_kernels().dot;
   for_each_row(out.numel(), n, [&](int64_t row) { to[row] = 0.5 * dot(from + row * n, from + row * n, n); });
   return out;
 }
@@ -107,11 +108,8 @@ at::Tensor project_tangent(const at::Tensor& x, const at::Tensor& v) {
   const float *from_x = xs.const_data_ptr<float>(), *from_v = vs.const_data_ptr<float>();
   float* to = out.mutable_data_ptr<float>();
   const int64_t n = x.size(-1);
-  const RowKernels& k = kernels();
-  for_each_row(x.numel() / n, n, [&](int64_t row) {
-    const float *of_x = from_x + row * n, *of_v = from_v + row * n;
-    k.subtract(of_v, of_x, static_cast<float>(k.dot(of_x, of_v, n) / static_cast<double>(n)), n, to + row * n);
-  });
+  const RowKernels& k = row_kernels();
+  for_each_row(x.numel() / n, n, [&](int64_t row) { k.project(from_x + row * n, from_v + row * n, n, to + row * n); });
   return out;
 }
 
@@ -151,7 +149,7 @@ at::Tensor energy_error(const at::Tensor& beta, const at::Tensor& energy, const 
   at::Tensor out = at::empty_like(b);
   double* to = out.mutable_data_ptr<double>();
   for (int64_t i = 0; i < b.numel(); ++i) {
-    to[i] = of_b[i] == 0.0 ? of_b[i] * of_f[i] : of_b[i] * (of_f[i] - of_e[i]) + of_k[i];
+    to[i] = energy_error_of(of_b[i], of_e[i], of_f[i], of_k[i]);
   }
   return out;
 }
@@ -165,13 +163,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> metropolis(const at::Tensor& u, c
   double* to = statistics.mutable_data_ptr<double>();
   bool *yes = accepted.mutable_data_ptr<bool>(), *bad = nonfinite.mutable_data_ptr<bool>();
   for (int64_t i = 0; i < error.numel(); ++i, to += 4) {
-    const double d = from[i], weight = std::exp(-d);
-    to[0] = d < 0.0 ? 1.0 : weight;  // NaN stays NaN, and is not accepted
-    to[1] = d;
-    to[2] = d * d;
-    to[3] = weight;
-    yes[i] = from_u[i] < to[0];
-    bad[i] = !std::isfinite(d);
+    yes[i] = metropolis_of(from_u[i], from[i], to);
+    bad[i] = !std::isfinite(from[i]);
   }
   return {statistics, accepted, nonfinite};
 }

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from mcmc import native
 from mcmc.exchange import reference
-from mcmc.exchange.state import ExchangeState, count_attempts
+from mcmc.exchange.state import ExchangeState, count_attempts, to_temperature_order
+from mcmc.rng import Purpose, Streams
 
 
 def _backend(backend: native.Backend | None, device: torch.device) -> native.Backend:
@@ -84,6 +85,61 @@ def swap_pairs(
         state.round_trips,
         backend=backend,
     )
+
+
+def count_and_swap(
+    statistics: Tensor,
+    energy: Tensor,
+    beta: Tensor,
+    state: ExchangeState,
+    streams: Streams,
+    number: int | Tensor,
+    parity: int | None,
+    sums: Tensor,
+) -> Tensor:
+    """What follows the steps of a sweep: their statistics counted by temperature, then one round of swaps.
+
+    Args:
+        statistics: (D, K R, 4) float64 by slot.
+        energy:     (D, K, R) float64 extensive energies by slot.
+        beta:       (K,) float64 increasing.
+        streams:    of the uniforms, a chain for each replica.
+        number:     of the sweep; or (1,) int64 that holds it.
+        parity:     0 or 1; None for no exchange.
+        sums:       (4, D, K, R) float64, gains the statistics.
+    Returns:
+        (4, D, K, R) float64, the statistics by the temperature that the chains had in these steps.
+    """
+    if isinstance(number, int) and _is_counted_in_one_call(energy):
+        return torch.ops.mlp_gibbs.count_and_swap_(
+            statistics,
+            energy,
+            beta,
+            streams.seed,
+            Purpose.SWAP,
+            streams.network,
+            streams.chain,
+            number,
+            -1 if parity is None else parity,
+            state.slot_of_temp,
+            state.temp_of_slot,
+            state.accept_sum,
+            state.swap_count,
+            state.direction,
+            state.round_trips,
+            sums,
+        )
+    in_order = to_temperature_order(statistics.view(*energy.shape, 4), state).movedim(-1, 0)
+    sums += in_order
+    if parity is not None:
+        n_pairs = (energy.shape[1] - parity) // 2
+        u = streams.uniform(Purpose.SWAP, number, n_pairs).transpose(1, 2).contiguous()
+        swap_pairs(u, energy, beta, state, parity)
+    return in_order
+
+
+def _is_counted_in_one_call(energy: Tensor) -> bool:
+    return native.serves_numbers(energy)
 
 
 def exchange(

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mcmc.kernels.accept import metropolis, select
 from mcmc.kernels.base import ChainState, StepInfo, StepParams, fresh_positions
-from mcmc.kernels.leapfrog import energy_error, leapfrog
+from mcmc.kernels.leapfrog import REPROJECT_EVERY, energy_error, leapfrog
 from mcmc.rng import Purpose, Streams
 from mcmc.systems.base import System
 
@@ -35,12 +35,28 @@ class Hmc:
     def step(
         self, streams: Streams, system: System, state: ChainState, beta: Tensor, params: StepParams, step: int | Tensor
     ) -> tuple[ChainState, StepInfo]:
+        fresh = fresh_positions(streams, system, params, step)
+        assert state.grad is not None
+        fused = system.fused_hmc(
+            streams,
+            step,
+            state.x,
+            state.energy,
+            state.grad,
+            fresh,
+            beta,
+            params.step_size,
+            params.n_leapfrog,
+            jitter=self.jitter,
+            reproject_every=REPROJECT_EVERY,
+        )
+        if fused is not None:
+            return ChainState(fused.x, fused.energy, fused.grad), StepInfo(*fused[3:])
         u_accept, u_jitter = streams.uniform(Purpose.ACCEPT, step, 2).unbind(-1)
         noise = streams.normal(Purpose.MOMENTUM, step, system.n_sites, system.dtype)
         momentum = system.manifold.project_tangent(state.x, noise)
         step_size = params.step_size * (1 + self.jitter * (2 * u_jitter - 1)).to(system.dtype)
         start = replace(state, momentum=momentum)
-        fresh = fresh_positions(streams, system, params, step)
         end = leapfrog(system, start, beta, step_size, params.n_leapfrog, fresh, longest=params.longest)
         info = metropolis(u_accept, energy_error(start, end, beta))
         return select(info.is_accepted, end, state), info

@@ -13,18 +13,24 @@ class StepDiagnostics(SumObserver):
     """Sums over all kernel steps of a segment (it sees every sweep, measured or not).
 
     Attributes:
-        tensors: the sums of `StepStatistics` by name, (D, K, R) float64, and `n_steps` (1,) int64.
+        sums:    (4, D, K, R) float64, of `StepStatistics` in its order; written by the exchange (`exchange/ops.py`).
+        tensors: the same by name, and `n_steps` (1,) int64.
     """
 
     def __init__(self, shape: tuple[int, int, int], device: torch.device):
-        self.tensors = {name: torch.zeros(shape, dtype=torch.float64, device=device) for name in _SUMS}
+        self.sums = torch.zeros((4, *shape), dtype=torch.float64, device=device)
+        self.tensors = dict(zip(_SUMS, self.sums.unbind(0), strict=True))
         self.tensors["n_steps"] = torch.zeros(1, dtype=torch.int64, device=device)
 
     def observe(self, statistics: StepStatistics) -> None:
         """Take in the steps of one sweep."""
         for name in _SUMS:
             self.tensors[name] += getattr(statistics, name)
-        self.tensors["n_steps"] += statistics.n_steps
+        self.count(statistics.n_steps)
+
+    def count(self, n_steps: int) -> None:
+        """So many steps were added to `sums`."""
+        self.tensors["n_steps"] += n_steps
 
     def result(self) -> dict[str, np.ndarray]:
         n = int(self.tensors["n_steps"])

@@ -147,7 +147,8 @@ def _steps_per_sweep(base: Simulation, sampler: SamplerConfig) -> int:
     if not has_swap_attempts(base):
         return sampler.steps_per_sweep
     one_step = restarted(base, _changed(sampler, steps_per_sweep=1), exchange=True)
-    swap, explore = partial(one_step.swap, 0, 0), partial(one_step.explore, 0)
+    explore = partial(one_step.explore, 0)
+    swap = partial(one_step.count_and_swap, explore(), 0, 0)
     share = _median_seconds(swap) / _median_seconds(explore)
     return min(math.ceil(share / EXCHANGE_SHARE), MOST_STEPS_PER_SWEEP)
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from mcmc.config import RunConfig
-from mcmc.errors import NonFiniteEnergyError
 from mcmc.exchange import ops
 from mcmc.exchange.ladder import BetaLadder
 from mcmc.exchange.state import (
@@ -22,15 +21,16 @@ from mcmc.exchange.state import (
     state_dict,
     to_temperature_order,
 )
-from mcmc.kernels.base import ChainState, Kernel, StepInfo, StepParams, initial_positions
+from mcmc.kernels.base import ChainState, Kernel, StepParams, initial_positions
 from mcmc.kernels.registry import leapfrog_steps, make_kernel, max_step_size
 from mcmc.kernels.tuning import StepSizeTuner
 from mcmc.observers.acceptance import StepDiagnostics
 from mcmc.observers.base import Measurement, StepStatistics
-from mcmc.rng import Purpose, Streams
+from mcmc.rng import Streams
 from mcmc.run.build import Block, build_blocks, build_system, choose_blocks, initial_ladder, with_blocks
 from mcmc.run.checks import CHECK_EVERY, CheckRecord, check_one_of_each_temperature, defect_of
 from mcmc.run.graph import CudaRecorder, Recorded, RecordedSweep, Recorder, Work, choose_graphs
+from mcmc.run.nonfinite import NonFiniteRecord
 from mcmc.run.precision import choose_forces
 from mcmc.systems.base import System, joined
 
@@ -43,8 +43,7 @@ class Simulation:
 
     Attributes:
         sweep:       sweeps done, burn-in included; it numbers the noise, so it never goes back.
-        first_bad_step: (D, C) int64, first kernel step with a non-finite energy, -1 if none.
-        first_bad_beta: (D, C) float64, inverse temperature of the chain in that step.
+        nonfinite:   energies that are NaN or infinite.
         checks:      of trajectories, since the last segment.
         forces:      precision of the forces in use (`mcmc.run.precision`).
         fallback:    sweep, earlier precision and reason of the change to forces as fine as the positions; or None.
@@ -67,21 +66,15 @@ class Simulation:
     forces: str = field(init=False)
     fallback: dict[str, Any] | None = None
     recorder: Recorder | None = None
-    first_bad_step: Tensor = field(init=False)
-    first_bad_beta: Tensor = field(init=False)
+    nonfinite: NonFiniteRecord = field(init=False)
 
     def __post_init__(self) -> None:
         self.diagnostics = StepDiagnostics(self.shape, self.system.device)
         self.checks = CheckRecord(self.shape[1])
         self.forces = choose_forces(self.config, self.system.device).used
-        n_networks, n_temperatures, n_replicas = self.shape
-        self.first_bad_step = torch.full(
-            (n_networks, n_temperatures * n_replicas), -1, dtype=torch.int64, device=self.system.device
-        )
-        self.first_bad_beta = torch.zeros_like(self.first_bad_step, dtype=torch.float64)
-        self._swap_streams = Streams(
-            self.config.run.seed, self.system.network_ids, torch.arange(n_replicas, device=self.system.device)
-        )
+        self.nonfinite = NonFiniteRecord(self.shape, self.system.device)
+        replicas = torch.arange(self.shape[2], device=self.system.device)
+        self._swap_streams = Streams(self.config.run.seed, self.system.network_ids, replicas)
         self._recorded_sweep = None
         if self.recorder is not None:
             sums = torch.zeros((4, *self.shape), dtype=torch.float64, device=self.system.device)
@@ -193,25 +186,7 @@ class Simulation:
 
     def raise_if_nonfinite(self) -> None:
         """Stop on a NaN or infinite energy, with its network, chain, step and beta."""
-        bad = self.first_bad_step >= 0
-        if not bool(bad.any()):
-            return
-        bad = torch.nonzero(bad)
-        place, chain = (int(i) for i in bad[0])
-        step = int(self.first_bad_step[place, chain])
-        slot, replica = divmod(chain, self.shape[2])
-        beta = float(self.first_bad_beta[place, chain])
-        network = int(self.system.network_ids[place])
-        raise NonFiniteEnergyError(
-            f"energy is NaN or infinite: network {network}, chain {chain} (slot {slot}, replica {replica}), "
-            f"kernel step {step}, beta = {beta:.6g} ({len(bad)} chains in all). The last checkpoint is intact. "
-            "Weights that overflow (a large sigma_w with an unbounded activation) are the usual cause; "
-            'try run.dtype = "float64" or a smaller sigma_w.',
-            network=network,
-            chain=chain,
-            step=step,
-            beta=beta,
-        )
+        self.nonfinite.raise_if_any(self.system.network_ids)
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """(arrays, facts) from which `load_arrays` restores this state bit for bit."""
@@ -273,11 +248,8 @@ class Simulation:
 
     def _sweep(self, number: int | Tensor, parity: int) -> StepStatistics:
         """Everything of a sweep that happens on the device."""
-        statistics = self.explore(number)
-        self.diagnostics.observe(statistics)
-        if self._exchanges:
-            self.swap(number, parity)
-        return statistics
+        sums = self.explore(number)
+        return self.count_and_swap(sums, number, parity if self._exchanges else None)
 
     def _fixed(self) -> tuple[object, ...]:
         """What a recorded sweep or measurement takes for granted; all else it reads where it lies."""
@@ -290,11 +262,13 @@ class Simulation:
             return self.n_leapfrog[0]
         return _on_device(tuple(self.n_leapfrog), torch.int64, self.system.device)
 
-    def explore(self, number: int | Tensor) -> StepStatistics:
-        """`steps_per_sweep` kernel steps of every chain; sums over the steps in temperature order.
+    def explore(self, number: int | Tensor) -> Tensor:
+        """`steps_per_sweep` kernel steps of every chain.
 
         Args:
             number: of the sweep, which numbers the noise; or (1,) int64 that holds it.
+        Returns:
+            (D, C, 4) float64, the statistics of `StepInfo` summed over the steps, by slot.
         """
         n_networks = self.shape[0]
         steps = self.config.sampler.steps_per_sweep
@@ -319,28 +293,28 @@ class Simulation:
                 self.chains[i], info = self.kernel.step(
                     block.streams, block.system, self.chains[i], beta[part], params, step
                 )
-                self._note_nonfinite(info, beta, part, step)
+                self.nonfinite.note(info.is_nonfinite, beta, part, step)
                 total = info.statistics if total is None else total + info.statistics
             assert total is not None
             statistics.append(total)
-        sums = torch.cat(statistics) if len(statistics) > 1 else statistics[0]
-        in_order = to_temperature_order(sums.view(*self.shape, 4), self.exchange)
-        acceptance, error, square, exp = in_order.unbind(-1)
+        return torch.cat(statistics) if len(statistics) > 1 else statistics[0]
+
+    def count_and_swap(self, sums: Tensor, number: int | Tensor, parity: int | None) -> StepStatistics:
+        """Diagnostics of what `explore` returned, then replica exchange; `advance` counts attempts."""
+        steps = self.config.sampler.steps_per_sweep
+        in_order = ops.count_and_swap(
+            sums,
+            self.energy_by_slot(),
+            self.beta,
+            self.exchange,
+            self._swap_streams,
+            number,
+            parity,
+            self.diagnostics.sums,
+        )
+        self.diagnostics.count(steps)
+        acceptance, error, square, exp = in_order.unbind(0)
         return StepStatistics(acceptance, error, square, exp, steps)
-
-    def swap(self, number: int | Tensor, parity: int) -> None:
-        """One round of replica exchange, even or odd pairs; attempts are counted by `advance`."""
-        n_pairs = (self.shape[1] - parity) // 2
-        u = self._swap_streams.uniform(Purpose.SWAP, number, n_pairs).transpose(1, 2).contiguous()
-        ops.swap_pairs(u, self.energy_by_slot(), self.beta, self.exchange, parity)
-
-    def _note_nonfinite(self, info: StepInfo, beta: Tensor, part: slice, step: int | Tensor) -> None:
-        if isinstance(step, int) and self.system.device.type == "cpu" and not bool(info.is_nonfinite.any()):
-            return
-        seen = self.first_bad_step[part]
-        is_first = info.is_nonfinite & (seen < 0)
-        self.first_bad_beta[part] = torch.where(is_first, beta[part], self.first_bad_beta[part])
-        self.first_bad_step[part] = torch.where(is_first, step, seen)
 
 
 @lru_cache(maxsize=16)

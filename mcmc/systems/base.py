@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, Self
 import torch
 from torch import Tensor
 
+from mcmc.rng import Streams
 from mcmc.systems.manifolds import Manifold
 
 
@@ -60,6 +61,22 @@ class TrajectoryEnd(NamedTuple):
     grad: Tensor
     energy: Tensor
     kinetic_change: Tensor
+
+
+class HmcEnd(NamedTuple):
+    """What an HMC transition of all chains leaves behind.
+
+    Attributes:
+        x, grad:      (D, C, n0), the proposal where it was accepted, else the present state; energy: (D, C) float64.
+        statistics, is_accepted, is_nonfinite: of `mcmc.kernels.base.StepInfo`.
+    """
+
+    x: Tensor
+    energy: Tensor
+    grad: Tensor
+    statistics: Tensor
+    is_accepted: Tensor
+    is_nonfinite: Tensor
 
 
 class System(Protocol):
@@ -121,6 +138,27 @@ class System(Protocol):
         """The trajectory of `mcmc.kernels.leapfrog.leapfrog` in one call.
 
         None where there is no such call, as for most systems: `return None` is a whole implementation.
+        """
+        ...
+
+    def fused_hmc(
+        self,
+        streams: Streams,
+        step: int | Tensor,
+        x: Tensor,
+        energy: Tensor,
+        grad: Tensor,
+        fresh: Tensor | None,
+        beta: Tensor,
+        step_size: Tensor,
+        n_leapfrog: int | Tensor,
+        *,
+        jitter: float,
+        reproject_every: int,
+    ) -> HmcEnd | None:
+        """The transition of `mcmc.kernels.hmc.Hmc` in one call, noise and Metropolis test included.
+
+        None where there is no such call.
         """
         ...
 

@@ -1,5 +1,6 @@
 """Networks, chains and the float64 definition that the fused kernels are compared with."""
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from mcmc import native
 from mcmc.kernels.base import ChainState
 from mcmc.kernels.leapfrog import REPROJECT_EVERY, kinetic_energy, leapfrog
+from mcmc.names import ACTIVATION_NAMES
 from mcmc.systems.base import TrajectoryEnd
 from mcmc.systems.mlp.activations import make_activation
 from mcmc.systems.mlp.energy import MlpSystem
@@ -25,6 +27,7 @@ FORCE_UNIT = {"float32": UNIT, "bfloat16_3x": 2.0**-16, "bfloat16": 2.0**-8}  # 
 # (N_0, ..., N_L): depth 1 to 3, even and odd, below, at and above the blocks of every engine
 WIDTHS = [(2, 1), (7, 5), (32, 32), (33, 70), (31, 64, 19), (48, 17, 33), (100, 37, 64, 129)]
 CHAINS = (1, 31, 32, 33, 70)
+KINKED = [name for name in ACTIVATION_NAMES if "relu" in name]
 
 
 def draw(name: str, widths: tuple[int, ...], n_networks: int = 2, sigma_b: float = 0.5) -> Networks:
@@ -104,3 +107,22 @@ def case(name: str, widths: tuple[int, ...], n_chains: int, *, n_networks: int =
         (0.05 + 0.1 * torch.rand(shape, generator=generator)).float(),
         torch.randint(1, 7, shape, generator=generator),
     )
+
+
+def scale_of_energy(c: Case) -> Tensor:
+    """(D, 1) sum_i |v_i a_i| at its typical size: what the rounding of an energy is relative to."""
+    a = c.definition.layers(c.x.double())[-1]
+    return (a.abs() * c.networks.readout.double().abs().unsqueeze(1)).sum(-1).mean(1, keepdim=True)
+
+
+def nearest_kink(c: Case, places: list[Tensor]) -> Tensor:
+    """(D, C) smallest |h| of any unit at the places: nearer to a kink than the rounding, phi' is a matter of luck."""
+    smallest = torch.full(c.beta.shape, math.inf, dtype=torch.float64)
+    net = c.networks.to(torch.float64)
+    for x in places:
+        a = x
+        for w, b in zip(net.weights, net.biases, strict=True):
+            h = a @ w.mT + (0 if b is None else b)
+            smallest = torch.minimum(smallest, h.abs().amin(-1))
+            a = net.activation.phi(h)
+    return smallest

@@ -37,6 +37,7 @@ def poison(monkeypatch, kernel, at_step, value, chain=CHAIN):
         with pytest.MonkeyPatch.context() as patched:
             if step == at_step:
                 betas.append(float(beta[NETWORK, chain]))
+                patched.setattr(MlpSystem, "fused_hmc", lambda self, *_, **__: None)
                 patched.setattr(hmc, "leapfrog", leapfrog)
                 patched.setattr(MlpSystem, "energy", lambda self, x: spoiled(true_energy(self, x)))
             return true_step(self, streams, system, state, beta, params, step)

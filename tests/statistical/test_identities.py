@@ -18,7 +18,7 @@ from mcmc.io.reader import read_run
 from mcmc.io.schema import Key
 from mcmc.run.driver import run
 from mcmc.run.simulation import Simulation
-from tests.support.broken import swap_sign
+from tests.support.broken import FAULTS
 from tests.support.chains import simulate
 
 pytestmark = pytest.mark.statistical
@@ -97,7 +97,7 @@ def test_slope_of_neighbouring_temperatures():
 
 
 def test_slope_rejects_a_wrong_swap(monkeypatch):
-    swap_sign(monkeypatch)
+    FAULTS["swap_sign"](monkeypatch)
     config = parse_config(
         {
             "model": {"activation": "sin", "n_inputs": 16, "n_networks": 1},

@@ -13,10 +13,17 @@ from mcmc.exchange import ops
 from mcmc.kernels.accept import metropolis
 from mcmc.run.simulation import Simulation
 from mcmc.systems.manifolds import Sphere
+from mcmc.systems.mlp.energy import MlpSystem
 
 true_energy_error = leapfrog.energy_error
 true_exchange = ops.swap_pairs
 true_project = Sphere.project_tangent
+
+
+def in_parts(monkeypatch) -> None:
+    """Steps and exchange operation by operation, so that one of them can be replaced."""
+    monkeypatch.setattr(MlpSystem, "fused_hmc", lambda self, *_, **__: None)
+    monkeypatch.setattr(ops, "_is_counted_in_one_call", lambda energy: False)
 
 
 def no_hastings_term(monkeypatch) -> None:
@@ -125,8 +132,16 @@ def no_flip_on_rejection(monkeypatch) -> None:
     monkeypatch.setattr(langevin, "select", select)
 
 
+def _of_parts(fault: Callable) -> Callable:
+    def plant(monkeypatch) -> None:
+        in_parts(monkeypatch)
+        fault(monkeypatch)
+
+    return plant
+
+
 FAULTS: dict[str, Callable] = {
-    fault.__name__: fault
+    fault.__name__: _of_parts(fault)
     for fault in (
         no_hastings_term,
         correction_times_beta,

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from mcmc.errors import ConfigError
-from mcmc.systems.base import Overlaps, TrajectoryEnd
+from mcmc.rng import Streams
+from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd
 from mcmc.systems.manifolds import Euclidean
 from mcmc.systems.mlp.activations import Activation
 from mcmc.systems.mlp.networks import typical_square
@@ -120,6 +121,23 @@ class LayerChain:
         longest: int,
         reproject_every: int,
     ) -> TrajectoryEnd | None:
+        return None
+
+    def fused_hmc(
+        self,
+        streams: Streams,
+        step: int | Tensor,
+        x: Tensor,
+        energy: Tensor,
+        grad: Tensor,
+        fresh: Tensor | None,
+        beta: Tensor,
+        step_size: Tensor,
+        n_leapfrog: int | Tensor,
+        *,
+        jitter: float,
+        reproject_every: int,
+    ) -> HmcEnd | None:
         return None
 
     def overlaps(self, x: Tensor) -> Overlaps:

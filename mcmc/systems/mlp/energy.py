@@ -13,7 +13,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from mcmc.systems.base import Overlaps, TrajectoryEnd
+from mcmc.rng import Streams
+from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd
 from mcmc.systems.manifolds import Sphere
 from mcmc.systems.mlp.batched import BatchedNetworks
 from mcmc.systems.mlp.fused import FusedNetworks
@@ -98,6 +99,26 @@ class MlpSystem:
             return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, longest, reproject_every)
         return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, reproject_every)
 
+    def fused_hmc(
+        self,
+        streams: Streams,
+        step: int | Tensor,
+        x: Tensor,
+        energy: Tensor,
+        grad: Tensor,
+        fresh: Tensor | None,
+        beta: Tensor,
+        step_size: Tensor,
+        n_leapfrog: int | Tensor,
+        *,
+        jitter: float,
+        reproject_every: int,
+    ) -> HmcEnd | None:
+        if not isinstance(self._fused, FusedNetworks) or isinstance(step, Tensor):
+            return None
+        arrays = (x, energy, grad, fresh, beta, step_size, n_leapfrog)
+        return self._fused.hmc(streams, step, *arrays, jitter=jitter, reproject_every=reproject_every)
+
     def _forward_and_back(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """a^L and dH/dx."""
         net, phi, dphi = self.networks, self.networks.activation.phi, self.networks.activation.dphi
@@ -128,27 +149,15 @@ class MlpSystem:
 
         With two replicas or more also what the identities of the weights need (`weight_identity`).
         """
-        n_networks, n_temperatures, n_replicas, n_sites = x.shape
-        pairs = replica_pairs(n_replicas)
-        between, within = [], []
-        preactivations, outputs = self._layers(x.reshape(n_networks, n_temperatures * n_replicas, n_sites))
-        for a in outputs:
-            a = a.view(n_networks, n_temperatures, n_replicas, -1)
-            n_units = a.shape[-1]
-
-            def overlap(r: int, s: int, a: Tensor = a, n_units: int = n_units) -> Tensor:
-                # float64: thousands of these are averaged, and identity A compares their small differences
-                return torch.sum(a[:, :, r] * a[:, :, s], dim=-1, dtype=torch.float64) / n_units
-
-            within.append(torch.stack([overlap(r, r) for r in range(n_replicas)], dim=2))
-            if pairs:
-                between.append(torch.stack([overlap(r, s) for r, s in pairs], dim=2))
-            else:
-                between.append(within[-1].new_empty((n_networks, n_temperatures, 0)))
-        overlaps = Overlaps(torch.stack(between, dim=-1), torch.stack(within, dim=-1))
-        if not pairs:
+        shape = x.shape[:3]
+        preactivations, outputs = self._layers(x.flatten(1, 2))
+        if isinstance(self._fused, FusedNetworks):
+            overlaps = self._fused.overlaps(x)
+        else:
+            overlaps = _overlaps_of([a.view(*shape, -1) for a in outputs])
+        if shape[2] == 1:
             return overlaps
-        h = [h.view(n_networks, n_temperatures, n_replicas, -1) for h in preactivations]
+        h = [h.view(*shape, -1) for h in preactivations]
         return overlaps._replace(weight_identity=weight_identity(self.networks, h, overlaps))
 
     def overlap_ranges(self) -> list[tuple[float, float]]:
@@ -183,3 +192,23 @@ class MlpSystem:
     def _read_out(self, a: Tensor) -> Tensor:
         # float64: energies are compared (accept, swap) and averaged
         return torch.sum(a * self.networks.readout.unsqueeze(1), dim=-1, dtype=torch.float64)
+
+
+def _overlaps_of(layers: list[Tensor]) -> Overlaps:
+    """q^l and r^l of a^0 ... a^L, each (D, K, R, N_l)."""
+    n_replicas = layers[0].shape[2]
+    pairs = replica_pairs(n_replicas)
+    between, within = [], []
+    for a in layers:
+        n_units = a.shape[-1]
+
+        def overlap(r: int, s: int, a: Tensor = a, n_units: int = n_units) -> Tensor:
+            # float64: thousands of these are averaged, and identity A compares their small differences
+            return torch.sum(a[:, :, r] * a[:, :, s], dim=-1, dtype=torch.float64) / n_units
+
+        within.append(torch.stack([overlap(r, r) for r in range(n_replicas)], dim=2))
+        if pairs:
+            between.append(torch.stack([overlap(r, s) for r, s in pairs], dim=2))
+        else:
+            between.append(within[-1].new_empty((*a.shape[:2], 0)))
+    return Overlaps(torch.stack(between, dim=-1), torch.stack(within, dim=-1))

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from mcmc import native
-from mcmc.systems.base import TrajectoryEnd
+from mcmc.rng import Purpose, Streams
+from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd
 from mcmc.systems.mlp.activations import Activation
 from mcmc.systems.mlp.networks import Networks
 
@@ -81,6 +82,10 @@ class FusedNetworks:
         """H(x) and dH/dx: (D, C, n0) -> (D, C) float64, (D, C, n0)."""
         return torch.ops.mlp_gibbs.energy_and_grad_mlp(x, True, *self.arguments)
 
+    def overlaps(self, x: Tensor) -> Overlaps:
+        """q^l and r^l of the replicas of x (D, K, R, n0); see `MlpSystem.overlaps`."""
+        return Overlaps(*torch.ops.mlp_gibbs.overlaps_mlp(x, *self.arguments))
+
     def leapfrog(
         self,
         x: Tensor,
@@ -93,12 +98,52 @@ class FusedNetworks:
         reproject_every: int,
     ) -> TrajectoryEnd:
         """End of the trajectory of every chain; see `mcmc.kernels.leapfrog.leapfrog`."""
-        steps = n_leapfrog if isinstance(n_leapfrog, Tensor) else torch.tensor(n_leapfrog).expand(beta.shape)
+        steps = _of_each_chain(n_leapfrog, beta)
         return TrajectoryEnd(
             *torch.ops.mlp_gibbs.leapfrog_mlp(
                 x, p, grad, fresh, beta, step_size, steps, reproject_every, *self.arguments
             )
         )
+
+    def hmc(
+        self,
+        streams: Streams,
+        step: int,
+        x: Tensor,
+        energy: Tensor,
+        grad: Tensor,
+        fresh: Tensor | None,
+        beta: Tensor,
+        step_size: Tensor,
+        n_leapfrog: int | Tensor,
+        *,
+        jitter: float,
+        reproject_every: int,
+    ) -> HmcEnd:
+        """One transition of every chain; see `mcmc.kernels.hmc.Hmc`, with the same bits as its single operations."""
+        return HmcEnd(
+            *torch.ops.mlp_gibbs.hmc_mlp(
+                x,
+                energy,
+                grad,
+                fresh,
+                beta,
+                step_size,
+                _of_each_chain(n_leapfrog, beta),
+                reproject_every,
+                jitter,
+                streams.seed,
+                [Purpose.ACCEPT, Purpose.MOMENTUM],
+                streams.network,
+                streams.chain,
+                step,
+                *self.arguments,
+            )
+        )
+
+
+def _of_each_chain(n_leapfrog: int | Tensor, like: Tensor) -> Tensor:
+    return n_leapfrog if isinstance(n_leapfrog, Tensor) else torch.tensor(n_leapfrog).expand(like.shape)
 
 
 def kernel_activation(activation: Activation) -> tuple[str, list[float]]:
