@@ -5,7 +5,6 @@ measure a layer can make up for the errors of the one before: what is measured a
 error. `error_at_overlap`, the error that the recursion gives at the measured R_l, tells the two apart.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,13 +37,6 @@ class LearningPoint:
     theory_error: float
     theory_overlap: tuple[float, ...]
     error_at_overlap: Estimate
-
-    @property
-    def excess(self) -> float:
-        """Measured error minus that of independent perturbations with the same overlaps, in units of its stderr."""
-        return (self.error.value - self.error_at_overlap.value) / math.hypot(
-            self.error.stderr, self.error_at_overlap.stderr
-        )
 
 
 def compare_learning(draws: LearningDraws) -> list[LearningPoint]:

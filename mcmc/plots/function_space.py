@@ -76,15 +76,16 @@ def learning_figure(documents: Sequence[Mapping[str, Any]]) -> Figure:
     Args:
         documents: of `mlp-gibbs function-space gibbs --json`, of one depth.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.5), constrained_layout=True)
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.5), layout="constrained")
     for colour, document in zip(COLOURS, documents, strict=False):
         points = document["points"]
         alpha = [p["inverse_temperature"] for p in points]
         label = f"N = {document['width']}"
         for key, style in (("error", {}), ("error_at_overlap", UNJUDGED)):
             values, errors = ([p[key][part] for p in points] for part in ("value", "stderr"))
-            text = label if key == "error" else f"{label}, independent layers at the measured $R_l$"
-            axes[0].errorbar(alpha, values, errors, color=colour, label=text, **{**POINT, **style})
+            axes[0].errorbar(
+                alpha, values, errors, color=colour, label=label if key == "error" else None, **{**POINT, **style}
+            )
         for layer, panel in enumerate(axes[1:]):
             values, errors = ([1 - p["overlap"][layer]["value"] for p in points],
                               [p["overlap"][layer]["stderr"] for p in points])  # fmt: skip
@@ -95,11 +96,11 @@ def learning_figure(documents: Sequence[Mapping[str, Any]]) -> Figure:
     for layer, panel in enumerate(axes[1:]):
         panel.plot(alpha, [1 - p["theory_overlap"][layer] for p in widest], **PREDICTED)
         panel.set(ylabel=f"$1 - R_{layer + 1}$", yscale="log", title=f"layer {layer + 1}")
-    axes[0].set(ylabel=r"error $\epsilon$", title="error of the student")
+    axes[0].set(ylabel=r"error $\epsilon$", title="error; open: independent layers, same $R_l$")
     axes[0].set_ylim(0, None)
     for panel in axes:
         panel.set_xlabel(r"inverse temperature $\tilde\alpha$")
-    axes[0].legend(fontsize=6)
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=7, loc="outside right upper")
     return figure
 
 

@@ -91,7 +91,7 @@ def drift(monkeypatch):
     """Every move of a row is pulled towards the first axis: the proposal is not symmetric."""
     true_flow = RowSpheres.geodesic_flow
 
-    def pulled(self, x, p, time):
+    def pulled(self, x, p, time, out=None):
         y, r = true_flow(self, x, p, time)
         return y + 0.3 * torch.eye(self.n_inputs, dtype=x.dtype)[0].repeat(self.n_rows) * (time > 0).unsqueeze(-1), r
 

@@ -138,7 +138,7 @@ class LearningSystem:
     def energy_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         raise NotImplementedError(NO_GRADIENT)
 
-    def grad(self, x: Tensor) -> Tensor:
+    def grad(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         raise NotImplementedError(NO_GRADIENT)
 
     def fused_leapfrog(

@@ -28,16 +28,16 @@ class RowSpheres:
     def random_point(self, noise: Tensor) -> Tensor:
         return self._row.random_point(self._rows(noise)).flatten(-2)
 
-    def project_tangent(self, x: Tensor, v: Tensor) -> Tensor:
-        return self._row.project_tangent(self._rows(x), self._rows(v)).flatten(-2)
+    def project_tangent(self, x: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
+        return self._row.project_tangent(self._rows(x), self._rows(v), self._memory(out)).flatten(-2)
 
-    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Every row follows its own great circle for the same time."""
-        y, r = self._row.geodesic_flow(self._rows(x), self._rows(p), time.unsqueeze(-1))
+        y, r = self._row.geodesic_flow(self._rows(x), self._rows(p), time.unsqueeze(-1), self._memory(out))
         return y.flatten(-2), r.flatten(-2)
 
-    def reproject(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-        y, r = self._row.reproject(self._rows(x), self._rows(p))
+    def reproject(self, x: Tensor, p: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        y, r = self._row.reproject(self._rows(x), self._rows(p), self._memory(out))
         return y.flatten(-2), r.flatten(-2)
 
     @property
@@ -46,6 +46,9 @@ class RowSpheres:
 
     def _rows(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.n_rows, self.n_inputs))
+
+    def _memory(self, out: Tensor | None) -> Tensor | None:
+        return None if out is None else self._rows(out)
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,13 @@ class Hypercube:
     def random_point(self, noise: Tensor) -> Tensor:
         return torch.where(noise > 0, 1.0, -1.0).to(noise)
 
-    def project_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+    def project_tangent(self, x: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
         raise NotImplementedError(NO_DIRECTIONS)
 
-    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
         raise NotImplementedError(NO_DIRECTIONS)
 
-    def reproject(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+    def reproject(self, x: Tensor, p: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
         raise NotImplementedError(NO_DIRECTIONS)
 
 
