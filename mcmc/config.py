@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from mcmc.config_problems import explain, valid_sections
 from mcmc.errors import ConfigError
 from mcmc.names import ACTIVATION_NAMES, ACTIVATION_PARAMETERS, KERNEL_NAMES, nearest
 
@@ -295,7 +296,13 @@ def parse_config(data: dict[str, Any], *, source: str = "configuration") -> RunC
     try:
         return RunConfig.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(_explain(error, data, source), problems=error.errors(include_url=False)) from None
+        lines = explain(error, RunConfig)
+        # pydantic compares sections only when all are valid; what can be compared already is told now
+        between = [f"  whole file: {problem}" for problem in _disagreements(valid_sections(data, RunConfig))]
+        lines += [line for line in between if line not in lines]
+        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+        message = "\n".join([f"{source}: {count}", *lines])
+        raise ConfigError(message, problems=error.errors(include_url=False)) from None
 
 
 def load_config(path: Path | str, assignments: list[str] | None = None) -> RunConfig:
@@ -314,61 +321,3 @@ def load_config(path: Path | str, assignments: list[str] | None = None) -> RunCo
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
     return parse_config(apply_overrides(data, assignments or []), source=str(path))
-
-
-_KNOWN_KEYS = {
-    name: tuple(field.annotation.model_fields)  # type: ignore[union-attr]
-    for name, field in RunConfig.model_fields.items()
-}
-
-
-def _explain(error: ValidationError, data: Any, source: str) -> str:
-    lines = []
-    for problem in error.errors(include_url=False):
-        loc = problem["loc"]
-        if _is_other_branch(problem):
-            continue
-        path = ".".join(str(part) for i, part in enumerate(loc) if i != 2 or not _is_union_tag(part))
-        messages = problem["msg"].removeprefix("Value error, ").split("\n")
-        if problem["type"] == "extra_forbidden":
-            *sections, key = (str(part) for part in loc)
-            known = _KNOWN_KEYS.get(sections[0], ()) if sections else tuple(_KNOWN_KEYS)
-            messages = [f"unknown key.{nearest(key, known)}"]
-        elif problem["type"] == "missing":
-            messages = ["is required and was not given"]
-        elif problem["type"] != "value_error":
-            if problem["type"] == "model_type":
-                messages = [f"expected a section of keys, [{path}]"]
-            shown = repr(problem["input"])
-            messages = [f"{messages[0]}, found {shown if len(shown) < 60 else shown[:56] + ' ...'}"]
-        lines += [f"  {path or 'whole file'}: {message}" for message in messages]
-    # pydantic compares sections only when all are valid; what can be compared already is told now
-    sections_problems = [f"  whole file: {problem}" for problem in _disagreements(_valid_sections(data))]
-    lines += [line for line in sections_problems if line not in lines]
-    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-    return "\n".join([f"{source}: {count}", *lines])
-
-
-def _valid_sections(data: Any) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        return {}
-    valid = {}
-    for name, field in RunConfig.model_fields.items():
-        try:
-            valid[name] = field.annotation.model_validate(data.get(name, {}))  # type: ignore[union-attr]
-        except ValidationError:
-            continue  # told already
-    return valid
-
-
-def _is_union_tag(part: Any) -> bool:
-    """True for the pieces of a pydantic location that name a branch of a union, not a key."""
-    return isinstance(part, str) and (part in ("float", "int") or part.startswith(("constrained-", "list[")))
-
-
-def _is_other_branch(problem: Any) -> bool:
-    """True for what pydantic says of a branch of `number | list` that was clearly not meant."""
-    loc = problem["loc"]
-    if len(loc) < 3 or not _is_union_tag(loc[2]):
-        return False
-    return problem["type"] == "list_type" if loc[2].startswith("list[") else isinstance(problem["input"], list)

@@ -31,6 +31,11 @@ class Purpose(IntEnum):
     BOOTSTRAP = 9
     CHECK = 10
     ANCESTRAL = 20
+    PERTURBATION = 30
+    EXAMPLES = 31
+    THERMAL = 32
+    GATES = 33
+    SPIN_FLIP = 34
     TEST = 255
 
 

@@ -22,6 +22,8 @@ def trajectory_report(data: RunData) -> dict[str, Any]:
         n_checks:         trajectories checked at each temperature.
         reversal:         median distance |x' - x|/sqrt(N_0) of there and back; None without checks.
         checked_energy_error: largest error of H found, in float32 roundings; None without checks.
+        decision_error:   largest beta |dH - dH_64| found: how far the precision of energies moves the logarithm of an
+            acceptance ratio; None where it was not measured.
         reasons:          lines that begin with "ok " or "BAD".
     """
     n_steps = data.arrays[Key.N_STEPS]
@@ -31,10 +33,12 @@ def trajectory_report(data: RunData) -> dict[str, Any]:
     stderr = None if len(work) < 2 else [network_average(column).stderr for column in work.T]
     reasons = [] if stderr is None else [_work_identity(work, data.beta)]
     reversal = data.arrays.get(Key.REVERSAL)
-    checks: dict[str, Any] = {"n_checks": 0, "reversal": None, "checked_energy_error": None}
+    checks: dict[str, Any] = {"n_checks": 0, "reversal": None, "checked_energy_error": None, "decision_error": None}
     if reversal is not None:
         errors = data.arrays[Key.CHECKED_ENERGY_ERROR]
+        decisions = data.arrays.get(Key.DECISION_ERROR)
         checks = {
+            "decision_error": None if decisions is None else np.nanmax(decisions, axis=0).tolist(),
             "n_checks": len(reversal),
             "reversal": np.median(reversal, axis=0).tolist(),
             "checked_energy_error": errors.max(axis=0).tolist(),

@@ -27,6 +27,8 @@ def _text(health: dict[str, Any]) -> str:
         f"{health['directory']}: {health['state']}, sweep {health['sweep']} of {health['n_total']} "
         f"({health['n_segments']} of {health['n_segments_total']} results files)",
     ]
+    if health["until_error"] is not None:
+        lines.append(health["until_error"]["reason"])
     if health["acceptance"] is not None:
         low, high = min(health["acceptance"]), max(health["acceptance"])
         lines.append(f"acceptance {low:.2f} to {high:.2f} over temperatures; <exp(-dH)> = {health['metropolis']:.4f}")
@@ -40,6 +42,9 @@ def _text(health: dict[str, Any]) -> str:
     if trajectories is not None:
         sd = trajectories["energy_error_sd"]
         lines.append(f"forces {trajectories['forces']}; sd of dH {min(sd):.2g} to {max(sd):.2g} over temperatures")
+        if trajectories["decision_error"] is not None:
+            worst = max(trajectories["decision_error"])
+            lines.append(f"the precision of energies moves beta dH by {worst:.1g} at most (against float64)")
         lines += trajectories["reasons"]
     lines += health["reasons"]
     lines.append(f"equilibrated so far: {health['equilibrated']}")

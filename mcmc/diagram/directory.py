@@ -16,7 +16,8 @@ from mcmc.diagram.request import DiagramRequest, Item
 from mcmc.diagram.solve import ItemResult
 from mcmc.errors import RunDirectoryError, SegmentError
 from mcmc.io.arrays import read_arrays, write_arrays
-from mcmc.io.atomic import storage_error, write_bytes_atomically
+from mcmc.io.atomic import make_directory, storage_error, write_bytes_atomically
+from mcmc.io.lock import is_lock_file
 
 SCHEMA, SCHEMA_VERSION = "mlp-gibbs phase diagram", 1
 REQUEST_FILE, RESULT_FILE = "diagram.json", "diagram.h5"
@@ -55,16 +56,28 @@ class DiagramDirectory:
                     differences=differences,
                 )
             return
-        try:
-            if self.path.exists() and (not self.path.is_dir() or self._foreign()):
-                raise RunDirectoryError(
-                    f"{self.path} exists and is not a phase diagram (no {REQUEST_FILE} in it). Give another --out."
-                )
-            self.items.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(self.path, error) from error
+        self.make()
         content = {"schema": SCHEMA, "version": __version__, "request": request.identity()}
         write_bytes_atomically(self.path / REQUEST_FILE, (json.dumps(content, indent=1) + "\n").encode())
+
+    def make(self) -> None:
+        """Create the directory; one that is there already is left as it is.
+
+        Raises:
+            RunDirectoryError: it holds something else.   StorageError: it cannot be created.
+        """
+        if self.exists():
+            return
+        try:
+            is_foreign = self.path.exists() and (not self.path.is_dir() or self._foreign())
+        except OSError as error:
+            raise storage_error(self.path, error) from error
+        if is_foreign:
+            raise RunDirectoryError(
+                f"{self.path} exists and is not a phase diagram (no {REQUEST_FILE} in it). Give another --out."
+            )
+        make_directory(self.path)
+        make_directory(self.items)
 
     def request(self) -> DiagramRequest:
         """What the diagram shows.
@@ -129,7 +142,8 @@ class DiagramDirectory:
     def _foreign(self) -> bool:
         """Holds more than what is left when a diagram is killed before its request is written."""
         ours = {self.items, self.path / f"{REQUEST_FILE}.part"}
-        return any(entry not in ours or (entry.is_dir() and any(entry.iterdir())) for entry in self.path.iterdir())
+        entries = [entry for entry in self.path.iterdir() if not is_lock_file(entry)]
+        return any(entry not in ours or (entry.is_dir() and any(entry.iterdir())) for entry in entries)
 
 
 def read_result(path: Path) -> tuple[DiagramRequest, list[ItemResult]]:

@@ -20,7 +20,7 @@ from mcmc.diagram.point import Point
 from mcmc.diagram.request import DiagramRequest, Item
 from mcmc.diagram.solve import ItemResult, solve_item
 from mcmc.errors import SegmentError, UsageError
-from mcmc.io.directory import RunDirectory
+from mcmc.io.lock import locked
 
 POLL_S = 0.2
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -69,8 +69,9 @@ def compute(request: DiagramRequest, out: Path, *, n_workers: int | None = None)
     if n_workers is not None and n_workers < 1:
         raise UsageError(f"--workers: expected at least 1, found {n_workers}.", n_workers=n_workers)
     directory = DiagramDirectory(out)
-    directory.open_for(request)
-    with RunDirectory(out).locked(), _signals_raise():
+    directory.make()
+    with locked(directory.path) as lock, _signals_raise():
+        directory.open_for(request)
         done, missing = _sort(directory, request)
         n_points = len(request.betas)
         with tqdm(
@@ -86,6 +87,7 @@ def compute(request: DiagramRequest, out: Path, *, n_workers: int | None = None)
                 _in_processes(directory, missing, n, lambda: bar.update(n_points))
             else:
                 _in_turn(directory, missing, lambda: bar.update(1))
+        lock.verify()
         results = [_finished(directory, item) for item in request.items()]
         directory.write_result(request, results)
     return Diagram(request, results, len(done))

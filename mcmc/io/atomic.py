@@ -45,12 +45,30 @@ def sync_directory(path: Path) -> None:
     sync_file(path)
 
 
+def make_directory(path: Path) -> None:
+    """Create a directory and its parents, with their names on the device.
+
+    Raises:
+        StorageError: the file system refused.
+    """
+    try:
+        missing = [parent for parent in (path, *path.parents) if not parent.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        for created in missing:
+            sync_directory(created.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def storage_error(path: Path, error: OSError) -> StorageError:
     """The message for a write that the operating system refused."""
     advice = {
         errno.ENOSPC: "The disk is full: free some space and run the same command again; it resumes.",
         errno.EDQUOT: "The quota is used up: free some space and run the same command again; it resumes.",
         errno.EROFS: "The file system is read-only: choose another --out.",
+        **dict.fromkeys(
+            (errno.EEXIST, errno.ENOTDIR, errno.EISDIR), "Something else is in the way: give another path."
+        ),
         errno.EACCES: "Permission denied: choose another --out or change the permissions.",
     }.get(error.errno or 0, "Everything written before is intact; run the same command again to resume.")
     reason = error.strerror or str(error)

@@ -41,8 +41,43 @@ def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
     write_bytes_atomically(directory / name, data)
     entry = {"file": name, "serial": serial, "sha256": _checksum(data)}
     kept = [old for old in entries if old["file"] != name]
-    manifest = json.dumps({"generations": [entry, *kept]}, indent=1) + "\n"
-    write_bytes_atomically(directory / MANIFEST, manifest.encode())
+    _write_manifest(directory, [entry, *kept])
+
+
+class Generation(NamedTuple):
+    """One of the two files, as it was found.
+
+    Attributes:
+        file:       its name.
+        checkpoint: what it holds; None if it is damaged.
+        problem:    what is wrong with it.
+    """
+
+    file: str
+    checkpoint: Checkpoint | None
+    problem: str | None = None
+
+
+def generations(directory: Path) -> tuple[list[Generation], bool]:
+    """(what is listed in the manifest or lies there, whether the manifest is intact)."""
+    entries = _read_manifest(directory)
+    listed = {entry["file"] for entry in entries or []}
+    unlisted = [name for name in GENERATIONS if name not in listed and (directory / name).exists()]
+    is_intact = entries is not None
+    entries = [*(entries or []), *({"file": name, "serial": None, "sha256": None} for name in unlisted)]
+    found = []
+    for entry in entries:
+        try:
+            data = (directory / entry["file"]).read_bytes()
+            checkpoint = _unpack(data)
+            # a younger one than the manifest knows was written whole just before its writer was killed
+            is_known = entry["sha256"] is None or checkpoint.meta["serial"] > entry["serial"]
+            if not is_known and _checksum(data) != entry["sha256"]:
+                raise ValueError(f"its {len(data)} bytes do not match their checksum")
+            found.append(Generation(entry["file"], checkpoint))
+        except _DAMAGE as error:
+            found.append(Generation(entry["file"], None, str(error)))
+    return found, is_intact
 
 
 def load_checkpoint(directory: Path) -> Checkpoint | None:
@@ -53,26 +88,14 @@ def load_checkpoint(directory: Path) -> Checkpoint | None:
     Raises:
         CheckpointError: there were checkpoints and none is intact.
     """
-    entries = _read_manifest(directory)
-    listed = {entry["file"] for entry in entries or []}
-    unlisted = [name for name in GENERATIONS if name not in listed and (directory / name).exists()]
-    if entries is None:
-        if not unlisted and not (directory / MANIFEST).exists():
+    found, is_manifest_intact = generations(directory)
+    if not is_manifest_intact:
+        if not found and not (directory / MANIFEST).exists():
             return None
-        warnings.warn(f"{directory / MANIFEST} is damaged or missing; looking at {unlisted} itself.", stacklevel=2)
-    entries = [*(entries or []), *({"file": name, "serial": None, "sha256": None} for name in unlisted)]
-    intact, damaged = [], []
-    for entry in entries:
-        try:
-            data = (directory / entry["file"]).read_bytes()
-            checkpoint = _unpack(data)
-            # a younger one than the manifest knows was written whole just before its writer was killed
-            is_known = entry["sha256"] is None or checkpoint.meta["serial"] > entry["serial"]
-            if not is_known and _checksum(data) != entry["sha256"]:
-                raise ValueError(f"its {len(data)} bytes do not match their checksum")
-            intact.append(checkpoint)
-        except _DAMAGE as error:
-            damaged.append(f"{entry['file']}: {error}")
+        names = [generation.file for generation in found]
+        warnings.warn(f"{directory / MANIFEST} is damaged or missing; looking at {names} itself.", stacklevel=2)
+    intact = [generation.checkpoint for generation in found if generation.checkpoint is not None]
+    damaged = [f"{generation.file}: {generation.problem}" for generation in found if generation.checkpoint is None]
     if not intact:
         raise CheckpointError(
             f"no checkpoint in {directory} is intact ({'; '.join(damaged) or 'no files'}). The results files beside "
@@ -86,6 +109,12 @@ def load_checkpoint(directory: Path) -> Checkpoint | None:
             stacklevel=2,
         )
     return max(intact, key=lambda checkpoint: checkpoint.meta["serial"])
+
+
+def rewrite_manifest(directory: Path) -> None:
+    """List the generations that are there and intact."""
+    entries = sorted(_entries_of_files(directory), key=lambda entry: -entry["serial"])
+    _write_manifest(directory, entries)
 
 
 def _pack(checkpoint: Checkpoint) -> bytes:
@@ -104,6 +133,8 @@ def _unpack(data: bytes) -> Checkpoint:
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     facts = json.loads(arrays.pop(_META).tobytes().decode())
+    if "names" not in facts:  # the first version had the facts alone
+        return Checkpoint(arrays, facts)
     if sorted(arrays) != facts["names"]:
         raise ValueError("its table of arrays is damaged")
     return Checkpoint(arrays, facts["meta"])
@@ -123,6 +154,11 @@ def _entries_of_files(directory: Path) -> list[dict[str, Any]]:
         except _DAMAGE:
             continue  # this one is replaced next
     return entries
+
+
+def _write_manifest(directory: Path, entries: list[dict[str, Any]]) -> None:
+    text = json.dumps({"generations": entries}, indent=1) + "\n"
+    write_bytes_atomically(directory / MANIFEST, text.encode())
 
 
 def _read_manifest(directory: Path) -> list[dict[str, Any]] | None:

@@ -2,31 +2,33 @@
 
 run.json            configuration, its hash, versions, commit, machine; written once
 burn_in.json        ladder and step sizes of every adaptation round, the barrier; written when burn-in ends
+until_error.json    why a run with target errors stopped, and where
 segments/           write-once results, `segment.py`
 checkpoint/         the state to resume from, `checkpoint.py`
 log.jsonl           one line an attempt: when, where, how it ended; for people, never read back as results
-lock                process and host of the writer, while there is one
+lock                process and host of the writer, while there is one, `lock.py`
 """
 
+import hashlib
 import json
-import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from mcmc._version import __version__
-from mcmc.config import RunConfig, config_differences
-from mcmc.errors import RunDirectoryError
-from mcmc.io.atomic import storage_error, write_bytes_atomically
+from mcmc.config import RunConfig, config_differences, parse_config
+from mcmc.errors import ConfigError, RunDirectoryError
+from mcmc.io.atomic import make_directory, write_bytes_atomically
+from mcmc.io.lock import Lock, holder_of, is_lock_file, locked
 from mcmc.io.segment import segment_name
 
 RUN_FILE = "run.json"
 BURN_IN_FILE = "burn_in.json"
+UNTIL_ERROR_FILE = "until_error.json"
 _RUN_KEYS = {"physics_hash", "physics", "config"}
 
 
@@ -64,6 +66,13 @@ class RunDirectory:
             found = self.read_json(RUN_FILE)
             if found["physics_hash"] != config.physics_hash():
                 lines = config_differences(found["physics"], config.physics())
+                if _is_only_older(found["physics"], config):
+                    raise RunDirectoryError(
+                        f"{self.path} holds a run that mlp-gibbs {found.get('version')} started before it knew "
+                        f"{', '.join(line.split(':')[0] for line in lines)}; this is {__version__}. Its results can be "
+                        "read; to finish it, use the version that started it (run.json has its commit).",
+                        differences=lines,
+                    )
                 raise RunDirectoryError(
                     f"{self.path} holds a run of another configuration (theirs -> yours):\n  "
                     + "\n  ".join(lines or ["only the version of the format differs"])
@@ -71,15 +80,7 @@ class RunDirectory:
                     differences=lines,
                 )
             return
-        if self.path.exists() and not self._is_unused():
-            raise RunDirectoryError(
-                f"{self.path} exists and is not a run directory (no {RUN_FILE} in it). Give another --out."
-            )
-        try:
-            for directory in (self.path, self.checkpoints, self.segments):
-                directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(self.path, error) from error
+        self.make()
         self.write_json(
             RUN_FILE,
             {
@@ -93,12 +94,28 @@ class RunDirectory:
             },
         )
 
+    def make(self) -> None:
+        """Create the directory and its folders; one that is there already is left as it is.
+
+        Raises:
+            RunDirectoryError: it holds foreign files.   StorageError: it cannot be created.
+        """
+        if self.exists():
+            return
+        if self.path.exists() and not self._is_unused():
+            raise RunDirectoryError(
+                f"{self.path} exists and is not a run directory (no {RUN_FILE} in it). Give another --out."
+            )
+        for directory in (self.path, self.checkpoints, self.segments):
+            make_directory(directory)
+
     def _is_unused(self) -> bool:
         """True if the directory holds nothing but what a run leaves that was killed before it wrote run.json."""
         if not self.path.is_dir():
             return False
         ours = {self.checkpoints, self.segments, self.path / f"{RUN_FILE}.part"}
-        return all(entry in ours and (entry.is_file() or not any(entry.iterdir())) for entry in self.path.iterdir())
+        entries = [entry for entry in self.path.iterdir() if not is_lock_file(entry)]
+        return all(entry in ours and (entry.is_file() or not any(entry.iterdir())) for entry in entries)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """One of the JSON files of the directory.
@@ -109,8 +126,10 @@ class RunDirectory:
         path = self.path / name
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(content, dict) or (name == RUN_FILE and not content.keys() >= _RUN_KEYS):
-                raise ValueError(f"it lacks some of {', '.join(sorted(_RUN_KEYS))}")
+            if name == RUN_FILE:
+                return _checked_run_file(content)
+            if not isinstance(content, dict):
+                raise ValueError("it is no JSON object")
             return content
         except (FileNotFoundError, NotADirectoryError):
             raise RunDirectoryError(
@@ -121,7 +140,9 @@ class RunDirectory:
             raise RunDirectoryError(f"{path} is damaged ({error}). Restore it from a copy.") from None
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
-        """Write one of the JSON files, whole or not at all."""
+        """Write one of the JSON files, whole or not at all; run.json with a checksum."""
+        if name == RUN_FILE:
+            content = {**content, "sha256": _digest(content)}
         write_bytes_atomically(self.path / name, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 
     def log(self, event: str, **facts: Any) -> None:
@@ -133,64 +154,43 @@ class RunDirectory:
         except OSError as error:
             print(f"mlp-gibbs: log.jsonl not written: {error.strerror}", file=sys.stderr)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the directory for writing.
-
-        Raises:
-            RunDirectoryError: another process holds it; a lock left by a dead process of this host is taken over.
-        """
-        lock = self.path / "lock"
-        me = {"pid": os.getpid(), "host": socket.gethostname()}
-        while True:
-            try:
-                descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-                break
-            except FileExistsError:
-                holder = _read_lock(lock)
-                if holder is not None and not _is_dead(holder):
-                    raise RunDirectoryError(
-                        f"{self.path} is being written by process {holder['pid']} on {holder['host']}. Wait for it, "
-                        f"or, if you are sure that it has ended, remove {lock}.",
-                        **holder,
-                    ) from None
-                lock.unlink(missing_ok=True)
-            except OSError as error:
-                raise storage_error(lock, error) from error
+    def holder(self) -> dict[str, Any] | None:
+        """Process and host that write here; None if nobody does, or a process of this machine that has died."""
         try:
-            try:
-                with os.fdopen(descriptor, "w") as file:
-                    json.dump(me, file)
-            except OSError as error:
-                raise storage_error(lock, error) from error
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-
-
-def _read_lock(lock: Path) -> dict[str, Any] | None:
-    """Who holds the lock; None if it vanished or was never completed by a writer that has since died."""
-    for _ in range(10):
-        try:
-            holder = json.loads(lock.read_text())
-            return holder if isinstance(holder, dict) and {"pid", "host"} <= holder.keys() else None
+            holder, is_dead = holder_of(self.path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError):
-            time.sleep(0.05)  # its writer may be between creating and filling it
-    return None
+        return None if is_dead else holder
+
+    def locked(self) -> AbstractContextManager[Lock]:
+        """Hold the directory for writing: `lock.locked`."""
+        return locked(self.path)
 
 
-def _is_dead(holder: dict[str, Any]) -> bool:
-    if holder["host"] != socket.gethostname():
-        return False
+def _is_only_older(physics: dict[str, Any], config: RunConfig) -> bool:
+    """True if the two differ by keys alone that did not exist then and have their default now."""
     try:
-        os.kill(int(holder["pid"]), 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, ValueError):
+        return parse_config(physics).physics() == config.physics()
+    except ConfigError:
         return False
-    return int(holder["pid"]) == os.getpid()
+
+
+def _checked_run_file(content: Any) -> dict[str, Any]:
+    """The content of run.json without its checksum, which earlier versions did not write.
+
+    Raises:
+        ValueError: it was altered.
+    """
+    if not isinstance(content, dict) or not content.keys() >= _RUN_KEYS:
+        raise ValueError(f"it lacks some of {', '.join(sorted(_RUN_KEYS))}")
+    checksum = content.pop("sha256", None)
+    if checksum not in (None, _digest(content)) or _digest(content["physics"]) != content["physics_hash"]:
+        raise ValueError("its content does not match its checksum")
+    return content
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _git_commit() -> str | None:

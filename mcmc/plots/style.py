@@ -1,5 +1,6 @@
 """What all figures share: no display, one set of colours for temperatures, sizes fit for a two-column page."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
-from mcmc.errors import StorageError, UsageError
+from mcmc.errors import UsageError
+from mcmc.io.atomic import make_directory, write_bytes_atomically
 
 MEASURED: dict[str, Any] = {"fmt": "o", "markersize": 3.5, "capsize": 2, "linewidth": 1}
 PREDICTED: dict[str, Any] = {"color": "black", "linewidth": 1.2}
@@ -47,11 +49,11 @@ def save(figure: Figure, path: Path) -> Path:
         UsageError: the ending of the name is no format of figures.   StorageError: it cannot be written there.
     """
     check_figure_name(path)
+    image = io.BytesIO()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=DPI)
-    except OSError as error:
-        raise StorageError(f"cannot write the figure {path}: {error.strerror or error}. Give another path.") from error
+        figure.savefig(image, format=path.suffix.lower().removeprefix("."), dpi=DPI)
+        make_directory(path.parent)
+        write_bytes_atomically(path, image.getvalue())
     finally:
         plt.close(figure)
     return path

@@ -63,7 +63,8 @@ class CheckRecord:
     """The checks of a segment.
 
     Attributes:
-        arrays: `reversal` and `energy_error` (n, K) float64, `is_repeatable` (n, K) int8, `network` and `sweep` (n,).
+        arrays: `reversal`, `energy_error` and `decision_error` (n, K) float64, `is_repeatable` (n, K) int8, `network`
+            and `sweep` (n,).
     """
 
     def __init__(self, n_temperatures: int):
@@ -76,6 +77,7 @@ class CheckRecord:
         self.arrays: dict[str, np.ndarray] = {
             "reversal": np.zeros(empty),
             "energy_error": np.zeros(empty),
+            "decision_error": np.zeros(empty),
             "is_repeatable": np.zeros(empty, dtype=np.int8),
             "network": np.zeros(0, dtype=np.int64),
             "sweep": np.zeros(0, dtype=np.int64),
@@ -89,17 +91,28 @@ class CheckRecord:
         rows = {
             "reversal": check.reversal.cpu().numpy(),
             "energy_error": check.energy_error.cpu().numpy(),
+            "decision_error": check.decision_error.cpu().numpy(),
             "is_repeatable": check.is_repeatable.cpu().numpy().astype(np.int8),
             "network": np.array([network_id]),
             "sweep": np.array([sweep]),
         }
         self.arrays = {name: np.concatenate([array, rows[name]]) for name, array in self.arrays.items()}
 
+    def load(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take over `arrays` of a checkpoint; earlier versions measured no decision errors.
+
+        Raises:
+            KeyError: anything else is missing.
+        """
+        unknown = {"decision_error": np.full_like(arrays["reversal"], np.nan)}
+        self.arrays = {name: (unknown | arrays)[name] for name in self.arrays}
+
     def result(self) -> dict[str, np.ndarray]:
         """Datasets of the segment."""
         return {
             Key.REVERSAL: self.arrays["reversal"],
             Key.CHECKED_ENERGY_ERROR: self.arrays["energy_error"],
+            Key.DECISION_ERROR: self.arrays["decision_error"],
             Key.IS_REPEATABLE: self.arrays["is_repeatable"],
             Key.CHECKED_NETWORK: self.arrays["network"],
         }

@@ -1,21 +1,24 @@
 """The loop of a run: burn in, produce, checkpoint, leave politely on a signal, resume as if nothing had happened."""
 
+import json
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from mcmc import native
+from mcmc._version import __version__
 from mcmc.config import RunConfig
-from mcmc.errors import ConfigError, MlpGibbsError, RunDirectoryError, SegmentError
+from mcmc.errors import CheckpointError, ConfigError, MlpGibbsError, RunDirectoryError, SegmentError
+from mcmc.interrupt import EXIT_INTERRUPTED, noted_signals
 from mcmc.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from mcmc.io.directory import BURN_IN_FILE, RunDirectory
+from mcmc.io.directory import BURN_IN_FILE, RUN_FILE, UNTIL_ERROR_FILE, RunDirectory
+from mcmc.io.lock import Lock
 from mcmc.io.segment import read_segment
 from mcmc.run.adaptation import learn_from_sweep
 from mcmc.run.build import (
@@ -33,8 +36,17 @@ from mcmc.run.progress import Progress
 from mcmc.run.rounds import burn_in_rounds
 from mcmc.run.simulation import Simulation
 
-EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: a checkpoint was written, run the same command again
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+class Until(Protocol):
+    """Asked at the end of each segment whether that is enough."""
+
+    def __call__(self, path: Path, *, is_last: bool) -> dict[str, Any]:
+        """A record with `is_reached` and `reason`, a function of the segments in the directory alone.
+
+        Raises:
+            MlpGibbsError: going on will never be enough; not if this was the last segment.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,7 @@ class RunOutcome:
         sweep, n_total: sweeps done and wanted, burn-in included.
         seconds:     of this attempt.
         signal_name: the signal that stopped it.
+        reason:      why it stopped, where target errors were given.
     """
 
     directory: str
@@ -54,6 +67,7 @@ class RunOutcome:
     n_total: int
     seconds: float
     signal_name: str | None = None
+    reason: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -61,10 +75,11 @@ class RunOutcome:
         return 0 if self.is_complete else EXIT_INTERRUPTED
 
 
-def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOutcome:
+def run(config: RunConfig, directory: Path, *, is_quiet: bool = False, until: Until | None = None) -> RunOutcome:
     """Start the run in the directory, or resume it from its last checkpoint, until it is complete or a signal comes.
 
-    A resumed run ends with the same bytes in its segments as an uninterrupted one on the same machine.
+    A resumed run ends with the same bytes in its segments as an uninterrupted one on the same machine; one that `until`
+    stops has the first segments of one that it does not.
 
     Raises:
         DeviceError, ConfigError: before anything is written.
@@ -77,11 +92,13 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOut
     refuse_if_too_large(in_blocks, device)
     run_directory = RunDirectory(directory)
     choices = _choices(config, device) | {"block_networks": vars(blocks)}
-    run_directory.open_for(config, choices | _facts(device))
-    with run_directory.locked(), _signals() as caught:
+    run_directory.make()
+    with run_directory.locked() as lock, noted_signals() as caught:
+        is_old = run_directory.exists()
+        run_directory.open_for(config, choices | _facts(device))
         run_directory.log("start", **choices)
         try:
-            outcome = _Driver(in_blocks, run_directory, device, is_quiet).go(caught)
+            outcome = _Driver(in_blocks, run_directory, lock, device, is_quiet, until, is_old=is_old).go(caught)
         except MlpGibbsError as error:
             run_directory.log(type(error).__name__, message=str(error))
             raise
@@ -106,8 +123,19 @@ def refuse_if_too_large(config: RunConfig, device: torch.device) -> None:
 
 
 class _Driver:
-    def __init__(self, config: RunConfig, directory: RunDirectory, device: torch.device, is_quiet: bool):
-        self.config, self.directory = config, directory
+    def __init__(
+        self,
+        config: RunConfig,
+        directory: RunDirectory,
+        lock: Lock,
+        device: torch.device,
+        is_quiet: bool,
+        until: Until | None,
+        *,
+        is_old: bool,
+    ):
+        self.config, self.directory, self.lock = config, directory, lock
+        self.until, self.is_old = until, is_old
         self.rounds = burn_in_rounds(config.run.n_burn_in)
         self.total = config.run.n_burn_in + config.run.n_sweeps
         checkpoint = load_checkpoint(directory.checkpoints)
@@ -116,10 +144,35 @@ class _Driver:
         self.production = Production(config, self.simulation)
         self.is_fallback_told = self.is_capture_failure_told = False
         if checkpoint is not None:
-            self.simulation.load_arrays(checkpoint.arrays, checkpoint.meta)
-            self.production.load_arrays(checkpoint.arrays, checkpoint.meta)
+            self._take_up(checkpoint)
         self.progress = Progress(self.total, self.simulation.sweep, is_quiet=is_quiet)
         self.is_resumed = checkpoint is not None
+
+    def _take_up(self, checkpoint: Checkpoint) -> None:
+        try:
+            self.simulation.load_arrays(checkpoint.arrays, checkpoint.meta)
+            self.production.load_arrays(checkpoint.arrays, checkpoint.meta)
+        except (KeyError, TypeError, RuntimeError, ValueError) as error:
+            writer = self.directory.read_json(RUN_FILE).get("version")
+            raise CheckpointError(
+                f"the checkpoint in {self.directory.checkpoints} is whole, but not laid out as mlp-gibbs {__version__} "
+                f"does it ({error!r}); the run was started by {writer}. Finish it with that version, or start again "
+                "with another --out. Its results files can be read.",
+                writer=writer,
+            ) from error
+        if self.simulation.sweep >= self.config.run.n_burn_in > 0:
+            self._restore_burn_in()
+
+    def _restore_burn_in(self) -> None:
+        """The checkpoint holds all of burn_in.json too."""
+        content = {"rounds": self.simulation.ladder_history}
+        try:
+            is_intact = self.directory.read_json(BURN_IN_FILE) == json.loads(json.dumps(content))
+        except RunDirectoryError:
+            is_intact = False
+        if not is_intact:
+            warnings.warn(f"{BURN_IN_FILE} is damaged or missing: written again from the checkpoint.", stacklevel=2)
+            self.directory.write_json(BURN_IN_FILE, content)
 
     def go(self, caught: list[int]) -> RunOutcome:
         started = saved = time.monotonic()
@@ -128,11 +181,14 @@ class _Driver:
         try:
             if self.simulation.sweep == self.config.run.n_burn_in == 0:
                 self._save()  # results without any checkpoint could not be continued after a kill
-            while self.simulation.sweep < self.total and not caught:
+            stop = self._why_stop()
+            while self.simulation.sweep < self.total and not caught and stop is None:
                 is_milestone = self._one_sweep()
                 if is_milestone or time.monotonic() - saved > self.config.run.checkpoint_every_s:
                     self._save()
                     saved = time.monotonic()
+                if is_milestone:
+                    stop = self._why_stop()
             if caught:
                 self._save()
             self.progress.update(self.simulation, self._phase(), force=True)
@@ -140,12 +196,26 @@ class _Driver:
             self.progress.close()
         return RunOutcome(
             str(self.directory.path),
-            self.simulation.sweep >= self.total,
+            self.simulation.sweep >= self.total or stop is not None,
             self.simulation.sweep,
             self.total,
             time.monotonic() - started,
             signal.Signals(caught[0]).name if caught else None,
+            stop,
         )
+
+    def _why_stop(self) -> str | None:
+        """The reason if the targets are met by the complete segments, or if these are all; None to go on."""
+        n_done = self.production.n_done
+        is_last = n_done == self.config.run.n_sweeps
+        if self.until is None or n_done == 0 or (n_done % self.config.segment_sweeps and not is_last):
+            return None
+        record = self.until(self.directory.path, is_last=is_last)
+        self.progress.note(record["reason"])
+        if not (record["is_reached"] or is_last):
+            return None
+        self.directory.write_json(UNTIL_ERROR_FILE, {"sweep": n_done, **record})
+        return str(record["reason"])
 
     def _one_sweep(self) -> bool:
         """Advance; True when a checkpoint belongs here: burn-in or a segment has ended."""
@@ -158,11 +228,13 @@ class _Driver:
             learn_from_sweep(self.simulation, statistics, burn_in_round, sweep)
             if sweep + 1 == n_burn_in:
                 self.progress.note(self.simulation.ladder_history[-1].get("report", "burn-in is over"))
+                self.lock.verify()
                 self.directory.write_json(BURN_IN_FILE, {"rounds": self.simulation.ladder_history})
                 self.production.begin()
                 is_milestone = True
         elif self.production.after_sweep():
             self.simulation.raise_if_nonfinite()
+            self.lock.verify()
             self.production.write_segment(self.directory)
             self._tell_fallback()
             is_milestone = True
@@ -187,6 +259,7 @@ class _Driver:
         self.simulation.raise_if_nonfinite()
         arrays, facts = self.simulation.to_arrays()
         more_arrays, more_facts = self.production.to_arrays()
+        self.lock.verify()
         save_checkpoint(self.directory.checkpoints, Checkpoint(arrays | more_arrays, facts | more_facts))
 
     def _check_segments(self, checkpoint: Checkpoint | None) -> None:
@@ -197,6 +270,12 @@ class _Driver:
                     f"{self.directory.path} has results but no checkpoint, so it cannot be continued without "
                     "overwriting them. Restore its checkpoint folder, or give another --out."
                 )
+            if self.is_old:
+                warnings.warn(
+                    f"{self.directory.path} has no checkpoint: starting again from the first sweep. An attempt that "
+                    "ended before its first checkpoint leaves none.",
+                    stacklevel=2,
+                )
             return
         n_done = checkpoint.meta["n_done"]
         n_complete = (
@@ -204,33 +283,12 @@ class _Driver:
         )
         for index in range(n_complete):
             _, _, attributes = read_segment(self.directory.segment(index))
-            if attributes["physics_hash"] != self.config.physics_hash():
+            is_ours = attributes["physics_hash"] == self.config.physics_hash()
+            if not is_ours or attributes["index"] != index:
+                what = f"is number {attributes['index']}" if is_ours else "is of another configuration than run.json"
                 raise SegmentError(
-                    f"{self.directory.segment(index)} is of another configuration than run.json beside it. "
-                    "Move it away and restore the right file from a copy."
+                    f"{self.directory.segment(index)} {what}. Move it away and restore the right file from a copy."
                 )
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Note SIGTERM, SIGINT and SIGUSR1 in a list instead of dying of them; a second SIGINT is obeyed at once."""
-    caught: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        if caught and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    try:
-        before = {number: signal.signal(number, note) for number in SIGNALS}
-    except ValueError:  # not the main thread: signals are not ours to handle
-        yield caught
-        return
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _choices(config: RunConfig, device: torch.device) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Every command on a small run: exit status, JSON with exactly the documented keys, words, figures."""
 
 import json
-import math
 import os
 import signal
 from pathlib import Path
@@ -11,16 +10,12 @@ import pytest
 from mcmc._version import __version__
 from mcmc.analysis.health import run_health
 from mcmc.compare.comparison import compare_with_theory
-from mcmc.compare.verify import Check
+from mcmc.interrupt import EXIT_INTERRUPTED
 from mcmc.io.directory import RunDirectory
 from mcmc.io.reader import read_run
-from mcmc.run.driver import EXIT_INTERRUPTED
 from mcmc.run.simulation import Simulation
-from mcmc.theory.curve import solve_rs_curve
-from mcmc.theory.linear import solve_linear
-from mcmc.theory.model import TheoryModel
 from tests.plots.test_figures import assert_is_a_picture
-from tests.support.cli import invoke
+from tests.support.cli import answer_of, invoke, json_of
 from tests.support.runs import as_toml, contents, finished, small_config, small_data
 
 LINEAR = {"model": {"activation": "linear", "n_networks": 4}}
@@ -39,17 +34,6 @@ def complete(tmp_path_factory):
     path = tmp_path_factory.mktemp("complete") / "run"
     finished(small_config(**LINEAR), path)
     return path
-
-
-def answer_of(capsys, *arguments):
-    """Standard output of a command that succeeds quietly."""
-    answer = invoke(capsys, *arguments)
-    assert answer.status == 0, answer.err
-    return answer.out
-
-
-def json_of(capsys, *arguments):
-    return json.loads(answer_of(capsys, *arguments, "--json"))
 
 
 # --- the command itself
@@ -78,7 +62,7 @@ def test_without_a_command_the_help_is_shown(capsys):
 
 def test_run_and_resume(capsys, tmp_path, toml):
     record = json_of(capsys, "run", toml, "--out", tmp_path / "run")
-    keys = ["directory", "is_complete", "sweep", "n_total", "seconds", "signal_name", "exit_code"]
+    keys = ["directory", "is_complete", "sweep", "n_total", "seconds", "signal_name", "reason", "exit_code"]
     keys += ["trajectories"]
     assert list(record) == keys
     assert record | {"seconds": 0} == {
@@ -88,6 +72,7 @@ def test_run_and_resume(capsys, tmp_path, toml):
         "n_total": 138,
         "seconds": 0,
         "signal_name": None,
+        "reason": None,
         "exit_code": 0,
         "trajectories": run_health(tmp_path / "run")["trajectories"],
     }
@@ -177,6 +162,7 @@ def test_status(capsys, complete):
         "state",
         "sweep",
         "n_total",
+        "until_error",
         "n_segments",
         "n_segments_total",
         "acceptance",
@@ -295,143 +281,4 @@ def test_plot_where_nothing_can_be_written(capsys, complete, tmp_path):
     (tmp_path / "file").write_text("in the way")
     answer = invoke(capsys, "plot", complete, "--out", tmp_path / "file")
     assert (answer.status, len(answer.err.splitlines())) == (1, 1)
-    assert "cannot write the figure" in answer.err
-
-
-# --- theory
-
-THEORY_KEYS = [
-    "beta",
-    "ansatz",
-    "free_entropy_density",
-    "energy_density",
-    "entropy_density",
-    "overlap",
-    "self_overlap",
-    "pivots",
-    "stable",
-    "residual",
-]
-
-
-def test_theory(capsys):
-    betas = [1.0, 0.5]
-    arguments = ["theory", "--activation", "tanh", "--depth", "2", "--sigma-w", "1.5"]
-    records = json_of(capsys, *arguments, *(part for beta in betas for part in ("--beta", str(beta))))
-    wanted = solve_rs_curve(TheoryModel.build("tanh", depth=2, sigma_w=1.5), betas)
-    assert [record["beta"] for record in records] == betas
-    for record, saddle in zip(records, wanted, strict=True):
-        assert list(record)[: len(THEORY_KEYS)] == THEORY_KEYS
-        assert record["ansatz"] == "rs"
-        assert record["energy_density"] == saddle.energy_density
-        assert record["overlap"] == list(saddle.overlap)
-        assert record["self_overlap"] == list(saddle.self_overlap)
-        assert (len(record["overlap"]), len(record["pivots"])) == (3, 2)
-        assert record["stable"] is True
-        assert record["residual"] < 1e-8
-        assert record["entropy_density"] == pytest.approx(
-            record["free_entropy_density"] + record["beta"] * record["energy_density"]
-        )
-
-
-def test_theory_of_everything_by_layer(capsys):
-    arguments = ["theory", "--beta", "1", "--activation", "leaky_relu", "--activation-param", "negative_slope=0.2"]
-    arguments += ["--depth", "2", "--width-ratio", "2", "--width-ratio", "0.5", "--sigma-w", "1", "--sigma-w", "1.2"]
-    (record,) = json_of(capsys, *arguments, "--sigma-b", "0.1", "--sigma-b", "0")
-    model = TheoryModel.build(
-        "leaky_relu",
-        depth=2,
-        width_ratios=[2.0, 0.5],
-        sigma_w=[1.0, 1.2],
-        sigma_b=[0.1, 0.0],
-        activation_params={"negative_slope": 0.2},
-    )
-    assert record["energy_density"] == pytest.approx(solve_rs_curve(model, [1.0])[0].energy_density, rel=1e-12)
-
-
-def test_theory_in_words(capsys):
-    """The table of the linear network: golden ratio at beta = 1."""
-    header, row = answer_of(capsys, "theory", "--activation", "linear", "--beta", "1").splitlines()
-    exact = solve_linear(TheoryModel.build("linear"), 1.0)
-    assert exact.overlap[0] == pytest.approx((3 - 5**0.5) / 2)
-    for name in ("beta", "Phi", "e", "s", "q_0", "lambda", "stable"):
-        assert name in header.split()
-    for number in (exact.free_entropy_density, exact.energy_density, exact.entropy_density, exact.overlap[0]):
-        assert f"{number:.6g}" in row.split()
-    assert row.endswith("yes")
-
-
-def test_theory_of_everything_at_finite_width_ratios(capsys):
-    """linear, s = 1: every answer in closed form, beside the records."""
-    arguments = ["theory", "--activation", "linear", "--beta", "1", "--energy=-0.5", "--high-temperature"]
-    content = json_of(capsys, *arguments, "--ground-state", "--transitions")
-    assert list(content) == ["model", "records", "high_temperature", "energies", "transitions", "ground_state"]
-    (record,), (expansion,), (point,) = (content[key] for key in ("records", "high_temperature", "energies"))
-    assert record["overlap_law"][0]["atoms"] == [[record["overlap"][0], 1.0]]
-    assert record["annealed_free_entropy_density"] is None  # E Z diverges from beta = 1 on
-    assert expansion["coefficients"] == pytest.approx([0.5, -0.25])
-    assert point["entropy_density"] == pytest.approx(0.5 * math.log(0.75), abs=1e-8)
-    assert point["phase"] == "RS"
-    ground = content["ground_state"]
-    assert abs(ground["energy_density"] + 1) <= ground["energy_error"] < 1e-3
-    assert content["transitions"] == {"at": None, "static": None, "dynamic": None, "first": None}
-
-
-def test_theory_of_everything_in_words(capsys):
-    arguments = ["theory", "--activation", "linear", "--beta", "1", "--energy=-0.5", "--high-temperature"]
-    text = answer_of(capsys, *arguments, "--ground-state")
-    for piece in ("to order beta^4 at beta = 1: Phi = 0.25", "e = -0.5: s = -0.143841", "e_0 = -1.0000", "(RS)"):
-        assert piece in text
-
-
-def test_verdict_is_the_ansatz_under_auto(capsys):
-    (finite,) = json_of(capsys, "theory", "--activation", "tanh", "--beta", "1", "--ansatz", "auto")
-    assert finite["ansatz"] == finite["phase"] == "RS"
-    assert finite["annealed_free_entropy_density"] > finite["free_entropy_density"]
-    (field,) = json_of(capsys, "theory", "--xi", "0.5*q**3", "--beta", "1.8", "--ansatz", "auto")
-    assert field["ansatz"] == field["phase"] == "1RSB"
-    assert field["annealed_free_entropy_density"] == pytest.approx(0.5 * 1.8**2 / 2)
-    (explicit,) = json_of(capsys, "theory", "--xi", "0.5*q**3", "--beta", "1.8", "--ansatz", "1rsb")
-    assert explicit["ansatz"] == "1rsb"
-
-
-# --- verify
-
-PASSED = Check("linear: <e> at beta=1", -0.5, 0.01, -0.51, True)
-FAILED = Check("identity A at beta=1", 0.5, 0.01, 0.0, False)
-IDLE = Check("idle", 1.0, 0.0, 0.0, False)
-
-
-@pytest.mark.parametrize(("checks", "status"), [([PASSED], 0), ([PASSED, FAILED], 1), ([PASSED, IDLE], 1)])
-def test_verify_status_and_json(capsys, monkeypatch, toml, checks, status):
-    monkeypatch.setattr("mcmc.compare.verify.verify_config", lambda config: checks)
-    answer = invoke(capsys, "verify", toml, "--json")
-    assert answer.status == status
-    record = json.loads(answer.out)
-    assert list(record) == ["checks", "passed"]
-    assert record["passed"] is (status == 0)
-    for row, check in zip(record["checks"], checks, strict=True):
-        assert list(row) == ["name", "measured", "stderr", "exact", "passed", "n_sigma"]
-        assert (row["name"], row["passed"]) == (check.name, check.passed)
-    if IDLE in checks:
-        assert record["checks"][-1]["n_sigma"] is None, "infinity is no JSON"
-
-
-def test_verify_in_words(capsys, monkeypatch, toml):
-    monkeypatch.setattr("mcmc.compare.verify.verify_config", lambda config: [PASSED, FAILED])
-    header, first, second = invoke(capsys, "verify", toml).out.splitlines()
-    assert header.split() == ["check", "measured", "stderr", "exact", "n_sigma"]
-    assert first.endswith("ok")
-    assert second.endswith("+50.0  FAILED")
-
-
-def test_verify_sees_the_configuration_it_was_given(capsys, monkeypatch, toml):
-    """--set too, with a file and with the default."""
-    seen = []
-    monkeypatch.setattr("mcmc.compare.verify.verify_config", lambda config: seen.append(config) or [PASSED])
-    invoke(capsys, "verify", toml, "--set", "run.seed=99")
-    invoke(capsys, "verify", "--set", "sampler.kernel=mala", "--set", "run.seed=98")
-    assert [(c.model.activation, c.sampler.kernel, c.run.seed) for c in seen] == [
-        ("linear", "hmc", 99),
-        ("sin", "mala", 98),
-    ]
+    assert "cannot write " in answer.err

@@ -3,8 +3,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 
 import pytest
 
@@ -122,76 +120,6 @@ def test_segment_paths_in_order_and_only_whole_ones(directory):
         write_invented(directory.segment(index), index=index)
     (directory.segments / "segment-000003.h5.part").touch()
     assert directory.segment_paths() == [directory.segment(index) for index in range(3)]
-
-
-# --- the lock
-
-
-def test_lock_names_its_holder_and_goes_away(directory):
-    with directory.locked():
-        holder = json.loads((directory.path / "lock").read_text())
-        assert holder == {"pid": os.getpid(), "host": socket.gethostname()}
-    assert not (directory.path / "lock").exists()
-
-
-def test_lock_goes_away_after_an_error(directory):
-    with pytest.raises(ZeroDivisionError), directory.locked():
-        raise ZeroDivisionError
-    assert not (directory.path / "lock").exists()
-
-
-@pytest.fixture
-def other_process():
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    yield process
-    process.communicate(b"\n", timeout=10)
-
-
-def _lock(directory, **holder):
-    (directory.path / "lock").write_text(json.dumps(holder))
-
-
-def test_lock_of_a_living_process_is_respected(directory, other_process):
-    _lock(directory, pid=other_process.pid, host=socket.gethostname())
-    with (
-        pytest.raises(RunDirectoryError, match=f"process {other_process.pid} on {socket.gethostname()}") as caught,
-        directory.locked(),
-    ):
-        pass
-    assert caught.value.pid == other_process.pid
-    assert str(directory.path / "lock") in str(caught.value)
-    assert (directory.path / "lock").exists()
-
-
-def test_lock_of_another_host_is_respected(directory):
-    _lock(directory, pid=1, host="somewhere-else")
-    with pytest.raises(RunDirectoryError, match="process 1 on somewhere-else"), directory.locked():
-        pass
-
-
-def test_lock_of_a_dead_process_is_taken_over(directory):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    _lock(directory, pid=dead.pid, host=socket.gethostname())
-    with directory.locked():
-        assert json.loads((directory.path / "lock").read_text())["pid"] == os.getpid()
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 3}'])
-def test_lock_that_was_never_completed_is_taken_over(directory, content):
-    (directory.path / "lock").write_text(content)
-    with directory.locked():
-        assert json.loads((directory.path / "lock").read_text())["pid"] == os.getpid()
-
-
-def test_full_disk_while_locking(directory, monkeypatch):
-    def refuse(*arguments, **options):
-        raise OSError(28, os.strerror(28))
-
-    monkeypatch.setattr(json, "dump", refuse)
-    with pytest.raises(StorageError, match="disk is full"), directory.locked():
-        pass
-    assert not (directory.path / "lock").exists()
 
 
 # --- the log is for people, and never in the way

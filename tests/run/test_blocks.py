@@ -1,5 +1,8 @@
 """What moves together is a matter of speed: the cut into blocks or into runs never changes a number."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,9 @@ from mcmc import native
 from mcmc.io.reader import read_run
 from mcmc.io.schema import DATASETS
 from mcmc.kernels.registry import KERNELS
-from tests.support.runs import finished, small_config
+from mcmc.run.driver import run
+from mcmc.run.simulation import Simulation
+from tests.support.runs import contents, finished, small_config
 
 SHORT = {"n_burn_in": 40, "n_sweeps": 10, "measure_every": 1}
 
@@ -40,6 +45,55 @@ def test_block_sizes_give_the_same_bytes(tmp_path, monkeypatch, dtype, forces, e
     assert files[8] == files[16]
     assert files[5] == files[16]
     assert files[1] == files[16]
+
+
+@pytest.mark.parametrize("kernel", sorted(KERNELS))
+def test_threads_blocks_and_kills_together(tmp_path, kernel):
+    """1, 2 and 4 threads, blocks of one, two and all, stopped and resumed with another choice: the same bytes."""
+    before, total = torch.get_num_threads(), SHORT["n_burn_in"] + SHORT["n_sweeps"]
+
+    def config(block):
+        return small_config(
+            model={"n_networks": 5},
+            sampler={"kernel": kernel},
+            run={**SHORT, "block_networks": block},
+            output={"segment_sweeps": 5},
+        )
+
+    whole = finished(config(5), tmp_path / "whole")
+    true_advance = Simulation.advance
+
+    def advance(self):
+        statistics = true_advance(self)
+        if self.sweep in (13, 44):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return statistics
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Simulation, "advance", advance)
+        try:
+            for n_threads, block, sweep in ((4, 1, 13), (2, 5, 44), (1, 2, total)):
+                torch.set_num_threads(n_threads)
+                assert run(config(block), tmp_path / "cut", is_quiet=True).sweep == sweep
+        finally:
+            torch.set_num_threads(before)
+    assert contents(tmp_path / "cut") == whole
+
+
+def test_order_of_networks_does_not_matter(tmp_path):
+    """Drawn first or last: a network run on its own has the chains that it has beside others."""
+    sections = {
+        "sampler": {"step_size": 0.3},
+        "tempering": {"betas": [0.0, 0.7, 1.5, 3.0], "beta_max": 3.0},
+        "run": SHORT,
+    }
+    finished(small_config(model={"n_networks": 4}, **sections), tmp_path / "all")
+    whole = read_run(tmp_path / "all").energy
+    for network in (3, 0, 2):
+        config = small_config(model={"first_network": network, "n_networks": 1}, **sections)
+        finished(config, tmp_path / str(network))
+        assert np.array_equal(read_run(tmp_path / str(network)).energy[:, 0], whole[:, network])
+    assert not np.array_equal(whole[:, 0], whole[:, 1])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

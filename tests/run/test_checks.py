@@ -56,6 +56,26 @@ def test_sound_forces_pass(often, tmp_path, activation, dtype, forces):
     assert set(data.arrays[Key.CHECKED_NETWORK]) == {0, 1, 2}
 
 
+def decision_errors(path, **sections):
+    finished(small_config(model={"n_inputs": 24}, **sections), path)
+    errors = read_run(path).arrays[Key.DECISION_ERROR]
+    assert run_health(path)["trajectories"]["decision_error"] == errors.max(0).tolist()
+    return errors
+
+
+@pytest.mark.filterwarnings("ignore:sweep .* forces")
+def test_audit_of_the_energies_against_float64(often, tmp_path, monkeypatch):
+    """beta |dH - dH_64|: nothing in float64, some roundings of H in float32, and much where energies are too coarse."""
+    fine = decision_errors(tmp_path / "64", run={"dtype": "float64"})
+    single = decision_errors(tmp_path / "32")
+    assert fine.shape == single.shape == (9, 4)
+    assert fine.max() < 1e-12
+    assert 1e-8 < single.max() < 1e-4
+    assert not single[:, 0].any()  # beta = 0: every step is accepted
+    emulate(monkeypatch, energies=torch.bfloat16)
+    assert decision_errors(tmp_path / "coarse").max() > 1e-3
+
+
 def test_every_segment_has_a_check(tmp_path):
     """Also a short one, in which no check fell due."""
     finished(small_config(), tmp_path / "run")
@@ -118,7 +138,7 @@ def test_emulated_forces_without_a_fault_pass(often, tmp_path, monkeypatch):
 
 def test_irreversible_trajectories_are_seen():
     bad = checks.TrajectoryCheck(
-        torch.tensor([[0.0, 0.0, 0.1, 0.1]]), torch.ones(1, 4), torch.ones(1, 4, dtype=torch.bool)
+        torch.tensor([[0.0, 0.0, 0.1, 0.1]]), torch.ones(1, 4), torch.zeros(1, 4), torch.ones(1, 4, dtype=torch.bool)
     )
     assert "come back to 1.0e-01 |x|" in checks.defect_of(bad)
     assert checks.defect_of(bad._replace(reversal=torch.zeros(1, 4))) is None

@@ -1,6 +1,7 @@
 """The command `mlp-gibbs` within the test process: exit status, standard output and standard error."""
 
-from typing import NamedTuple
+import json
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -21,3 +22,14 @@ def invoke(capsys, *arguments: str) -> Answer:
         with pytest.raises(SystemExit) as left:
             main()
     return Answer(int(left.value.code or 0), *capsys.readouterr())
+
+
+def answer_of(capsys, *arguments: str) -> str:
+    """Standard output of a command that succeeds quietly."""
+    answer = invoke(capsys, *arguments)
+    assert answer.status == 0, answer.err
+    return answer.out
+
+
+def json_of(capsys, *arguments: str) -> Any:
+    return json.loads(answer_of(capsys, *arguments, "--json"))

@@ -105,7 +105,7 @@ class LayerChain:
         layers = self._layers(x)
         return self._energy(layers), self._grad(layers).to(x.dtype)
 
-    def grad(self, x: Tensor) -> Tensor:
+    def grad(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         return self._grad(self._layers(x)).to(x.dtype)
 
     def fused_leapfrog(
