@@ -38,6 +38,7 @@ bench: setup
 	$(BIN)/python benchmarks/theory.py --short
 	$(BIN)/python benchmarks/ceiling.py
 	$(BIN)/python benchmarks/gradient_table.py --short
+	$(BIN)/python benchmarks/layers.py
 
 bench-theory: setup
 	$(BIN)/python benchmarks/theory.py
