@@ -39,6 +39,7 @@ bench: setup
 	$(BIN)/python benchmarks/theory.py --short
 	$(BIN)/python benchmarks/ceiling.py
 	$(BIN)/python benchmarks/gradient_table.py --short
+	$(BIN)/python benchmarks/layers.py
 
 bench-all: setup $(PEERS)/installed
 	PYTHON=$(BIN)/python PEER_PYTHON=$(PEERS)/bin/python benchmarks/all.sh

@@ -1,6 +1,6 @@
 """Time of one ancestral batch of the chain of layers, as one JSON line.
 
-    python benchmarks/layers.py [--threads 2] [--repetitions 3] [--activation linear] [--depth 60] [--width 512]
+    python benchmarks/layers.py [--threads 1] [--repetitions 3] [--activation linear] [--depth 60] [--width 512]
 
 Seconds for Sigma_l and |z^l|^2/N of every layer of that many independent networks: median and quartiles.
 """
@@ -18,7 +18,7 @@ from mcmc.systems.mlp.activations import make_activation
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time of one ancestral batch of the chain of layers.")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--activation", default="linear")
     parser.add_argument("--depth", type=int, default=60)

@@ -50,5 +50,7 @@ def test_map_has_data_below_the_diagonal_and_theory_above():
 def test_sampling_figure_has_every_mean():
     sampled = layer_study.sampled_by("hmc", seed=0, n_draws=10, n_exact=5000)
     figure = sampling_figure([sampled])
-    assert figure.axes[1].get_title() == f"{len(sampled.checks)} means"
+    known = [line for line in sampled.checks if line.check is not None]
+    assert len(known) == 3 * 13  # at beta = 0.8 so few exact draws do not carry the weight, and that is said
+    assert figure.axes[1].get_title() == f"{len(known)} means"
     plt.close(figure)
