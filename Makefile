@@ -18,6 +18,7 @@ $(VENV)/installed: constraints.txt setup.cfg setup.py pyproject.toml $(shell fin
 quickstart: setup
 	$(BIN)/mlp-gibbs run runs/quickstart.toml --out results/quickstart-sin
 	$(BIN)/mlp-gibbs run runs/quickstart.toml --out results/quickstart-tanh --set model.activation=tanh
+	$(BIN)/mlp-gibbs health results/quickstart-sin
 	$(BIN)/mlp-gibbs compare results/quickstart-tanh
 	$(BIN)/mlp-gibbs compare results/quickstart-sin
 	$(BIN)/mlp-gibbs plot results/quickstart-sin

@@ -1,11 +1,34 @@
 """The simulations that benchmarks time, from a few numbers."""
 
+import argparse
 from typing import Any
 
 import torch
 
 from mcmc.config import RunConfig, parse_config
 from mcmc.run.simulation import Simulation
+
+CASE = {"depth": 1, "n_inputs": 256, "networks": 4, "temperatures": 16, "replicas": 4, "n_leapfrog": 10}
+
+
+def case_parser(doc: str | None, **defaults: Any) -> argparse.ArgumentParser:
+    """A parser of the sizes of a case, named as `config_of` takes them.
+
+    Args:
+        doc: of the script; its first line is the description.
+        defaults: other than tanh, L = 1, N = 256, 4 networks, 16 temperatures, 4 replicas, 10 leapfrog steps.
+    """
+    parser = argparse.ArgumentParser(description=(doc or "").split("\n")[0])
+    parser.add_argument("--activation", default="tanh")
+    for name, value in CASE.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
+    parser.set_defaults(**defaults)
+    return parser
+
+
+def case_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `config_of` among those of a script that began with `case_parser`."""
+    return {name: getattr(arguments, name) for name in ("activation", *CASE)}
 
 
 def config_of(

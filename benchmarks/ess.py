@@ -1,61 +1,89 @@
 """Effective samples per second of the coldest temperature, energy and overlap: ours as given, tuned, and the peers.
 
-One JSON line. Every sampler has the same networks and target; each peer gets the best of a small grid of step sizes and
-trajectory lengths, found in a pilot that is not counted. What is counted: production seconds, all temperatures that a
-sampler needs to be equilibrated included; what is divided by them: the effective draws (arviz-stats, chain by chain) of
-all coldest chains. BlackJAX and TFP's HMC run the coldest temperature alone, which is kind to them where
-it equilibrates; the line carries each sampler's mean energy, so that one that has not equilibrated can be seen.
+One JSON line a case. Every sampler has the same networks, target and number of chains, and takes turns with the others
+on the same cores; each peer gets the best of a grid of step sizes and trajectory lengths, found in a pilot that is not
+counted, and replica exchange our ladder. What is counted: production seconds, of all the temperatures that a sampler
+runs; what is divided by them: the effective draws of the coldest chains, those of one network (or its pairs of
+replicas) taken together, so that chains caught in different valleys count for little.
+
+BlackJAX, NumPyro and TFP's HMC run the coldest temperature alone. That is kind to them where it equilibrates, and every
+sampler's <e> and <q> with their errors are there to tell.
 
     python benchmarks/ess.py --peer-python .venv-peers/bin/python --activation sin --depth 2 --n-inputs 128 --beta 4
 """
 
 import argparse
+import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from arviz_stats.base import array_stats
+from cases import case_parser
 from peers import PeerProcess, pin_to
 from timing import report
 
-from mcmc.analysis.effective import effective_sample_size
 from mcmc.config import RunConfig, parse_config
 from mcmc.pilot.advice import advise
 from mcmc.pilot.trajectories import equilibrate
+from mcmc.run.simulation import Simulation
 
-GRID = [(step, n) for n in (5, 10, 20) for step in (0.1, 0.2, 0.4)]
-PEERS = ("blackjax", "tfp_hmc", "tfp_replica_exchange")  # NumPyro with adaptation off hardly ever moved here
+LENGTHS, STEP_SIZES = (5, 10, 20), (0.1, 0.2, 0.3, 0.45)
+ALONE, TEMPERED = ("blackjax", "numpyro", "tfp_hmc"), ("tfp_replica_exchange",)
+PILOT_DRAWS = 200
+
+# seconds of some draws, their energies (draws, D, C) and positions up to a factor (draws, D, C, n0)
+Draws = tuple[float, np.ndarray, np.ndarray]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = case_parser(__doc__, depth=2, temperatures=12)
     parser.add_argument("--peer-python", help="the interpreter of the peers' environment; without it, ours alone")
-    parser.add_argument("--activation", default="tanh")
-    parser.add_argument("--depth", type=int, default=2)
-    parser.add_argument("--n-inputs", type=int, default=256)
     parser.add_argument("--beta", type=float, default=2.0)
-    parser.add_argument("--networks", type=int, default=4)
-    parser.add_argument("--temperatures", type=int, default=12)
-    parser.add_argument("--replicas", type=int, default=4)
-    parser.add_argument("--draws", type=int, default=2000)
+    parser.add_argument("--burn-in", type=int, default=500)
+    parser.add_argument("--draws", type=int, default=600, help="of a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pilot-gradients", type=int, default=2000)
     parser.add_argument("--force-dtype", default="bfloat16")
     parser.add_argument("--cores", type=int, default=1)
     arguments = parser.parse_args()
     pin_to(arguments.cores)
     default = configuration(arguments)
-    tuned = advise(default, n_gradients=3000).config
-    line: dict[str, Any] = {
-        "benchmark": "ess",
-        **{name: value for name, value in vars(arguments).items() if name != "peer_python"},
-        "tuned_sampler": tuned.sampler.model_dump(mode="json"),
-        "tuned_temperatures": tuned.tempering.n_temperatures,
-        "ours": ours(default, arguments.draws),
-        "ours_tuned": ours(tuned, arguments.draws),
-        "ours_tuned_low_precision": ours(with_forces(tuned, arguments.force_dtype), arguments.draws),
-    }
+    tuned = advise(default, n_gradients=arguments.pilot_gradients).config
+    runs = {"default": default, "tuned": tuned, "tuned_low_precision": with_forces(tuned, arguments.force_dtype)}
+    simulations = {name: equilibrate(config) for name, config in runs.items()}
+    contestants = {name: ours(simulation, arguments.draws) for name, simulation in simulations.items()}
+    settings: dict[str, dict[str, Any]] = {name: settings_of(simulation) for name, simulation in simulations.items()}
+    processes = []
     if arguments.peer_python:
-        line |= peers(arguments, default)
-    report(line)
+        ladder = [beta for beta in simulations["default"].ladder.betas if beta > 0]
+        for betas, names in ((ladder[-1:], ALONE), (ladder, TEMPERED)):
+            process = PeerProcess(
+                arguments.peer_python,
+                simulations["default"],
+                arguments.activation,
+                betas=betas,
+                keeps_directions=True,
+            )
+            processes.append(process)
+            for name in names:
+                contestants[name], settings[name] = best_of_grid(process, name, arguments)
+                settings[name]["betas"] = betas
+    rounds: dict[str, list[Draws]] = {name: [] for name in contestants}
+    for _ in range(arguments.rounds):
+        for name, draw in contestants.items():
+            rounds[name].append(draw())
+    for process in processes:
+        process.__exit__()
+    report(
+        {
+            "benchmark": "ess",
+            **{name: value for name, value in vars(arguments).items() if name != "peer_python"},
+            "samplers": {name: summary(found) | settings[name] for name, found in rounds.items()},
+        }
+    )
 
 
 def configuration(arguments: argparse.Namespace) -> RunConfig:
@@ -68,12 +96,13 @@ def configuration(arguments: argparse.Namespace) -> RunConfig:
                 "width_ratios": [1.0] * arguments.depth,
                 "n_networks": arguments.networks,
             },
+            "sampler": {"n_leapfrog": arguments.n_leapfrog},
             "tempering": {
                 "beta_max": arguments.beta,
                 "n_temperatures": arguments.temperatures,
                 "n_replicas": arguments.replicas,
             },
-            "run": {"n_burn_in": 500},
+            "run": {"n_burn_in": arguments.burn_in},
         }
     )
 
@@ -83,75 +112,117 @@ def with_forces(config: RunConfig, force_dtype: str) -> RunConfig:
     return config.model_copy(update={"sampler": config.sampler.model_copy(update={"force_dtype": force_dtype})})
 
 
-def ours(config: RunConfig, n_draws: int) -> dict[str, float]:
-    """Burn in, then count effective draws of the coldest temperature per second of sweeping and measuring."""
-    simulation = equilibrate(config)
-    energies, overlaps = [], []
-    start = time.perf_counter()
-    for _ in range(n_draws):
-        simulation.advance()
-        measurement = simulation.measure()
-        assert measurement.overlaps is not None
-        energies.append(measurement.energy[:, -1])
-        overlaps.append(measurement.overlaps.between[:, -1, :, 0])
-    seconds = time.perf_counter() - start
-    return rates(torch.stack(energies).numpy(), torch.stack(overlaps).numpy(), seconds, config.model.n_inputs)
+def settings_of(simulation: Simulation) -> dict[str, Any]:
+    """What a reader needs to repeat it."""
+    sampler = simulation.config.sampler
+    return {
+        "kernel": sampler.kernel,
+        "n_leapfrog": simulation.n_leapfrog,
+        "steps_per_sweep": sampler.steps_per_sweep,
+        "forces": simulation.forces,
+        "step_size": simulation.tuner.step_size.tolist(),
+        "betas": list(simulation.ladder.betas),
+    }
 
 
-def peers(arguments: argparse.Namespace, config: RunConfig) -> dict[str, dict[str, float]]:
-    """Each peer with the best of the grid; replica exchange on our equalised ladder, the others at beta_max alone."""
-    simulation = equilibrate(config)
-    betas = [beta for beta in simulation.ladder.betas if beta > 0]
-    found = {}
-    for ladder, names in ((betas[-1:], PEERS[:2]), (betas, PEERS[2:])):
-        with PeerProcess(
-            arguments.peer_python, simulation, arguments.activation, betas=ladder, keeps_directions=True
-        ) as process:
-            for name in names:
-                pilots = {point: run_peer(process, name, point, arguments, arguments.draws // 4) for point in GRID}
-                best = max(pilots, key=lambda point: pilots[point]["energy_ess_per_s"])
-                found[name] = run_peer(process, name, best, arguments, arguments.draws)
-                found[name] |= {"step_size": best[0], "n_leapfrog": best[1]}
-    return found
+def ours(simulation: Simulation, n_draws: int) -> Callable[[], Draws]:
+    """A call that sweeps on, and keeps energy and position of the coldest chains after every sweep."""
+    n_networks, n_temperatures, n_replicas = simulation.shape
+
+    def call() -> Draws:
+        energies, positions = [], []
+        start = time.perf_counter()
+        for _ in range(n_draws):
+            simulation.advance()
+            slot = simulation.exchange.slot_of_temp[:, -1:]  # (D, 1, R)
+            energies.append(torch.take_along_dim(simulation.energy_by_slot(), slot, dim=1)[:, 0])
+            x = torch.cat([chains.x for chains in simulation.chains]).view(n_networks, n_temperatures, n_replicas, -1)
+            positions.append(torch.take_along_dim(x, slot.unsqueeze(-1), dim=1)[:, 0])
+        seconds = time.perf_counter() - start
+        return seconds, torch.stack(energies).numpy(), torch.stack(positions).numpy()
+
+    return call
 
 
-def run_peer(
-    process: PeerProcess, name: str, point: tuple[float, int], arguments: argparse.Namespace, n_draws: int
-) -> dict[str, float]:
-    """One peer at one step size and length; its first fifth is burn-in, and not counted in the seconds either."""
+def best_of_grid(
+    process: PeerProcess, name: str, arguments: argparse.Namespace
+) -> tuple[Callable[[], Draws], dict[str, Any]]:
+    """The peer with the step size and length that give most effective draws of the energy per second, and these two."""
+    rates = {}
+    for length in LENGTHS:
+        build(process, name, length, arguments, PILOT_DRAWS)
+        for step_size in STEP_SIZES:
+            found = summary([run_peer(process, name, step_size, PILOT_DRAWS)])
+            rates[length, step_size] = found["energy_ess_per_s"]
+    length, step_size = max(rates, key=lambda point: rates[point])
+    n_draws = arguments.draws + arguments.burn_in
+    build(process, name, length, arguments, n_draws)
+    return (
+        lambda: run_peer(process, name, step_size, n_draws, arguments.burn_in),
+        {"n_leapfrog": length, "step_size": step_size},
+    )
+
+
+def build(process: PeerProcess, name: str, length: int, arguments: argparse.Namespace, n_draws: int) -> None:
+    """Compile a peer."""
     process.ask(
         do="build",
         label=name,
         sampler=name,
-        step_size=point[0],
-        n_leapfrog=point[1],
+        step_size=STEP_SIZES[0],
+        n_leapfrog=length,
         n_chains=arguments.replicas,
         n_draws=n_draws,
     )
-    seconds, record = process.record(do="call", label=name)
-    kept = slice(n_draws // 5, None)
-    energy = np.moveaxis(record["energy"][:, -1, :, kept], -1, 0)  # (draws, D, C)
+
+
+def run_peer(
+    process: PeerProcess, name: str, step_size: float, n_draws: int, n_burn_in: int = PILOT_DRAWS // 4
+) -> Draws:
+    """Draws from fresh starting points; those of the burn-in are left out, and so is their share of the seconds."""
+    seconds, record = process.record(do="call", label=name, step_size=step_size)
+    kept = slice(n_burn_in, None)
+    energy = np.moveaxis(record["energy"][:, -1, :, kept], -1, 0)
     direction = np.moveaxis(record["direction"][:, -1, :, kept], 2, 0)
-    direction = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
-    first, second = np.triu_indices(arguments.replicas, 1)
-    overlap = np.einsum("ndpi,ndpi->ndp", direction[:, :, first], direction[:, :, second])
-    return rates(energy, overlap, seconds * len(energy) / n_draws, arguments.n_inputs)
+    return seconds * len(energy) / n_draws, energy, direction
 
 
-def rates(energy: np.ndarray, overlap: np.ndarray, seconds: float, n_inputs: int) -> dict[str, float]:
-    """Effective draws per second of all chains (draws, D, C), and the means by which samplers can be compared."""
+def summary(rounds: list[Draws]) -> dict[str, Any]:
+    """Effective draws per second (medians over rounds), and the means by which samplers can be compared."""
+    energies, overlaps, rates = [], [], []
+    for seconds, energy, position in rounds:
+        energies.append(energy / position.shape[-1])
+        overlaps.append(overlaps_of(position))
+        rates.append([effective_draws(series).sum() / seconds for series in (energies[-1], overlaps[-1])])
     return {
-        "energy_ess_per_s": effective_draws(energy) / seconds,
-        "overlap_ess_per_s": effective_draws(overlap) / seconds,
-        "energy_density": float(energy.mean() / n_inputs),
-        "mean_overlap": float(overlap.mean()),
-        "seconds": seconds,
+        "energy_ess_per_s": statistics.median(rate[0] for rate in rates),
+        "overlap_ess_per_s": statistics.median(rate[1] for rate in rates),
+        "energy_density": estimate(energies),
+        "mean_overlap": estimate(overlaps),
+        "draws_per_s": statistics.median(len(energy) / seconds for seconds, energy, _ in rounds),
     }
 
 
-def effective_draws(series: np.ndarray) -> float:
-    """Of all chains; one that never moved counts for nothing."""
-    return float((effective_sample_size(series) * (np.ptp(series, axis=0) > 0)).sum())
+def overlaps_of(position: np.ndarray) -> np.ndarray:
+    """(draws, D, C, n0) -> (draws, D, pairs), of directions."""
+    x = position / np.linalg.norm(position, axis=-1, keepdims=True)
+    first, second = np.triu_indices(x.shape[2], 1)
+    return np.einsum("ndpi,ndpi->ndp", x[:, :, first], x[:, :, second])
+
+
+def effective_draws(series: np.ndarray) -> np.ndarray:
+    """(draws, D, chains) -> (D,) of all chains of a network together; none for chains that never moved."""
+    size = [array_stats.ess(cell.T, chain_axis=0, draw_axis=1, method="mean") for cell in np.moveaxis(series, 1, 0)]
+    return np.where((np.ptp(series, axis=0) > 0).all(axis=-1), size, 0.0)
+
+
+def estimate(rounds: list[np.ndarray]) -> list[float]:
+    """[mean over the networks, its standard error at these networks]."""
+    variance, size, mean = 0.0, 0.0, np.mean([series.mean(axis=(0, 2)) for series in rounds], axis=0)
+    for series in rounds:
+        size = size + np.maximum(effective_draws(series), 1.0)
+        variance = variance + series.var(axis=(0, 2)) / len(rounds)
+    return [float(mean.mean()), float(np.sqrt((variance / size).sum()) / len(mean))]
 
 
 if __name__ == "__main__":

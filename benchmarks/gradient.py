@@ -9,7 +9,6 @@ products run on a tile unit. With --clock cpu, of one thread, the time that othe
 `gradient_table.py` measures many shapes.
 """
 
-import argparse
 import math
 import statistics
 import time
@@ -18,45 +17,15 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import torch
+from cases import case_of, case_parser, config_of
 from ceiling import fma_loop
 from timing import interleaved, rate, report
 
 from mcmc import native
-from mcmc.config import RunConfig, parse_config
+from mcmc.config import RunConfig
 from mcmc.run.simulation import Simulation
 
 CALL_S = 0.03  # a timed call repeats sweeps to last about as long: single ones begin with the caches of another program
-
-
-def configuration(
-    activation: str,
-    depth: int,
-    n_inputs: int,
-    force_dtype: str,
-    *,
-    networks: int = 4,
-    temperatures: int = 16,
-    replicas: int = 4,
-    n_leapfrog: int = 10,
-) -> RunConfig:
-    """A run at fixed step size and equal widths."""
-    return parse_config(
-        {
-            "model": {
-                "activation": activation,
-                "n_inputs": n_inputs,
-                "width_ratios": [1.0] * depth,
-                "n_networks": networks,
-            },
-            "sampler": {"n_leapfrog": n_leapfrog, "step_size": 0.1, "force_dtype": force_dtype},
-            "tempering": {
-                "beta_min": 0.1,
-                "beta_max": 2.0,
-                "n_temperatures": temperatures,
-                "n_replicas": replicas,
-            },
-        }
-    )
 
 
 def sweeps(config: RunConfig) -> tuple[Callable[[], None], int]:
@@ -82,14 +51,7 @@ def flops_per_gradient(config: RunConfig) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--activation", default="tanh")
-    parser.add_argument("--depth", type=int, default=1)
-    parser.add_argument("--n-inputs", type=int, default=256)
-    parser.add_argument("--networks", type=int, default=4)
-    parser.add_argument("--temperatures", type=int, default=16)
-    parser.add_argument("--replicas", type=int, default=4)
-    parser.add_argument("--n-leapfrog", type=int, default=10)
+    parser = case_parser(__doc__)
     parser.add_argument("--force-dtype", choices=["auto", "float32", "tf32", "bfloat16"], default="float32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repetitions", type=int, default=15)
@@ -101,8 +63,7 @@ def main() -> None:
     if arguments.clock == "cpu" and arguments.threads > 1:
         raise SystemExit("--clock cpu counts one thread")
     torch.set_num_threads(arguments.threads)
-    shape = {name: getattr(arguments, name) for name in ("networks", "temperatures", "replicas", "n_leapfrog")}
-    config = configuration(arguments.activation, arguments.depth, arguments.n_inputs, arguments.force_dtype, **shape)
+    config = config_of(**case_of(arguments), force_dtype=arguments.force_dtype)
     sampler, gradients = sweeps(config)
     with ThreadPoolExecutor(arguments.threads) as pool:
         limit = fma_loop(engine, pool if arguments.threads > 1 else None, arguments.threads)

@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable
 
 import torch
+from cases import config_of
 from ceiling import fma_loop
-from gradient import configuration, flops_per_gradient, sweeps
+from gradient import flops_per_gradient, sweeps
 from timing import interleaved, report
 
 from mcmc import native
@@ -37,13 +38,14 @@ def with_threads(n_threads: int, call: Callable[[], object]) -> Callable[[], Non
 
 def line(activation: str, depth: int, n_inputs: int, engine: str, *, repetitions: int, clock: str) -> dict[str, object]:
     """Medians of the ratios of neighbours in time."""
-    config = configuration(activation, depth, n_inputs, "float32")
+    case = {"activation": activation, "depth": depth, "n_inputs": n_inputs}
+    config = config_of(**case)
     float32, gradients = sweeps(config)
     limit = fma_loop(engine)
     calls: dict[str, Callable[[], object]] = {"limit": limit, "float32": float32}
     work = {"float32": gradients}
     if engine == "amx":
-        calls["bfloat16"], work["bfloat16"] = sweeps(configuration(activation, depth, n_inputs, "bfloat16"))
+        calls["bfloat16"], work["bfloat16"] = sweeps(config_of(**case, force_dtype="bfloat16"))
     if clock == "wall":
         two, work["two"] = sweeps(config)
         calls["two"] = with_threads(2, two)
@@ -74,6 +76,7 @@ def line(activation: str, depth: int, n_inputs: int, engine: str, *, repetitions
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--short", action="store_true", help="tanh and sin alone, three repetitions")
+    parser.add_argument("--activations", nargs="+", choices=ACTIVATIONS, default=ACTIVATIONS)
     parser.add_argument("--repetitions", type=int, default=11)
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     arguments = parser.parse_args()
@@ -83,7 +86,7 @@ def main() -> None:
     torch.set_num_threads(1)
     repetitions = 3 if arguments.short else arguments.repetitions
     for n_inputs, depth in SHAPES:
-        for activation in ("tanh", "sin") if arguments.short else ACTIVATIONS:
+        for activation in ("tanh", "sin") if arguments.short else arguments.activations:
             report(line(activation, depth, n_inputs, engine, repetitions=repetitions, clock=arguments.clock))
 
 

@@ -7,7 +7,6 @@ when every sweep is measured; the share of a minute that one checkpoint and one 
 own, the seconds from the configuration to the end of the first sweep, after the import.
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from cases import config_of, simulation_of, wait
+from cases import case_of, case_parser, config_of, simulation_of, wait
 from timing import interleaved, report
 
 from mcmc.io.checkpoint import Checkpoint, save_checkpoint
@@ -27,7 +26,7 @@ FIRST_SWEEP = """
 import sys, time
 sys.path.insert(0, {benchmarks!r})
 import torch
-from cases import config_of, simulation_of
+from cases import case_of, case_parser, config_of, simulation_of
 begin = time.perf_counter()
 simulation_of(config_of(**{case!r}), torch.device({device!r}), warm_up=1)
 print(time.perf_counter() - begin)
@@ -35,19 +34,13 @@ print(time.perf_counter() - begin)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = case_parser(__doc__, depth=2, networks=8)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--activation", default="tanh")
-    parser.add_argument("--n-inputs", type=int, default=256)
-    parser.add_argument("--depth", type=int, default=2)
-    parser.add_argument("--networks", type=int, default=8)
-    parser.add_argument("--temperatures", type=int, default=16)
-    parser.add_argument("--replicas", type=int, default=4)
     parser.add_argument("--sweeps", type=int, default=200, help="of a segment: what is written at once")
     parser.add_argument("--repetitions", type=int, default=15)
     arguments = parser.parse_args()
     device, given = torch.device(arguments.device), vars(arguments)
-    case = {name: given[name] for name in ("activation", "n_inputs", "depth", "networks", "temperatures", "replicas")}
+    case = case_of(arguments)
     config = config_of(
         **case, run={"n_burn_in": 0, "n_sweeps": arguments.sweeps}, output={"segment_sweeps": arguments.sweeps}
     )

@@ -79,12 +79,13 @@ class Problem:
 def one_chain_sampler(make):
     """Batch a sampler of one chain over networks, temperatures and chains by vmap, and scan it over draws.
 
-    `make(logp)` gives (init, step): `init(z)` a state, `step(key, state)` the next one and its log density and place.
+    `make(logp, step_size)` gives (init, step): `init(z)` a state, `step(key, state)` the next one, its log density and
+    place.
     """
 
     def build(problem):
-        def of_chain(weights, readout, beta, z, keys):
-            init, step = make(lambda z: -beta * problem.energy_of_one(weights, readout, z) - 0.5 * z @ z)
+        def of_chain(weights, readout, beta, z, keys, step_size):
+            init, step = make(lambda z: -beta * problem.energy_of_one(weights, readout, z) - 0.5 * z @ z, step_size)
 
             def one(state, key):
                 state, logp, z = step(key, state)
@@ -92,18 +93,18 @@ def one_chain_sampler(make):
 
             return jax.lax.scan(one, init(z), keys)[1]
 
-        over_chains = jax.vmap(of_chain, in_axes=(None, None, None, 0, 0))
-        over_betas = jax.vmap(over_chains, in_axes=(None, None, 0, 0, 0))
-        return jax.vmap(over_betas, in_axes=(0, 0, None, 0, 0))
+        over_chains = jax.vmap(of_chain, in_axes=(None, None, None, 0, 0, None))
+        over_betas = jax.vmap(over_chains, in_axes=(None, None, 0, 0, 0, None))
+        return jax.vmap(over_betas, in_axes=(0, 0, None, 0, 0, None))
 
     return build
 
 
-def blackjax_hmc(problem, step_size, n_leapfrog):
+def blackjax_hmc(problem, n_leapfrog):
     """BlackJAX's HMC with identity mass matrix."""
     kernel = blackjax.hmc.build_kernel()
 
-    def make(logp):
+    def make(logp, step_size):
         def step(key, state):
             state, _ = kernel(key, state, logp, step_size, jnp.ones(problem.n_inputs), n_leapfrog)
             return state, state.logdensity, state.position
@@ -113,10 +114,10 @@ def blackjax_hmc(problem, step_size, n_leapfrog):
     return one_chain_sampler(make)(problem)
 
 
-def numpyro_hmc_sampler(problem, step_size, n_leapfrog):
+def numpyro_hmc_sampler(problem, n_leapfrog):
     """NumPyro's functional HMC, adaptation off."""
 
-    def make(logp):
+    def make(logp, step_size):
         init_kernel, sample_kernel = numpyro_hmc(lambda z: -logp(z), algo="HMC")
 
         def init(z):
@@ -125,6 +126,7 @@ def numpyro_hmc_sampler(problem, step_size, n_leapfrog):
                 num_warmup=0,
                 step_size=step_size,
                 num_steps=n_leapfrog,
+                trajectory_length=None,  # its default of 2 pi would set the step size to 2 pi / num_steps
                 adapt_step_size=False,
                 adapt_mass_matrix=False,
                 rng_key=jax.random.PRNGKey(0),
@@ -139,10 +141,10 @@ def numpyro_hmc_sampler(problem, step_size, n_leapfrog):
     return one_chain_sampler(make)(problem)
 
 
-def tfp_hmc(problem, step_size, n_leapfrog):
+def tfp_hmc(problem, n_leapfrog):
     """TFP's HamiltonianMonteCarlo, batched by shape."""
 
-    def run(weights, readout, betas, z, keys):
+    def run(weights, readout, betas, z, keys, step_size):
         def logp(z):
             return -betas[None, :, None] * problem.energy(z) - 0.5 * (z * z).sum(-1)
 
@@ -159,10 +161,10 @@ def tfp_hmc(problem, step_size, n_leapfrog):
     return run
 
 
-def tfp_replica_exchange(problem, step_size, n_leapfrog):
+def tfp_replica_exchange(problem, n_leapfrog):
     """TFP's ReplicaExchangeMC over HMC: an exchange after every trajectory, step sizes ~ 1/sqrt(1 + beta)."""
 
-    def run(weights, readout, betas, z, keys):
+    def run(weights, readout, betas, z, keys, step_size):
         scale = jnp.sqrt((1 + betas[-1]) / (1 + betas))[::-1, None, None, None]
         kernel = tfp.mcmc.ReplicaExchangeMC(
             target_log_prob_fn=None,
@@ -197,20 +199,22 @@ class Peer:
     """One compiled sampler; every call starts from the same points, with other random numbers."""
 
     def __init__(self, problem, name, *, step_size, n_leapfrog, n_chains, n_draws):
-        self.problem = problem
+        self.problem, self.step_size = problem, step_size
         self.keys_shape = (problem.n_networks, len(problem.betas), n_chains, n_draws)
-        self.run = jax.jit(SAMPLERS[name](problem, step_size, n_leapfrog))
+        self.run = jax.jit(SAMPLERS[name](problem, n_leapfrog))
         self.z = problem.start(n_chains)
         self.key = jax.random.PRNGKey(1)
 
-    def call(self):
+    def call(self, step_size=None):
         """Advance n_draws trajectories: seconds, and {"energy": (D, K, C, n_draws), "direction": (..., N_0)}."""
         self.key, key = jax.random.split(self.key)
         keys = jax.random.split(key, self.keys_shape)
         jax.block_until_ready(keys)
         start = time.perf_counter()
-        problem = self.problem
-        record = jax.block_until_ready(self.run(problem.weights, problem.readout, problem.betas, self.z, keys))
+        problem, step_size = self.problem, step_size or self.step_size
+        record = jax.block_until_ready(
+            self.run(problem.weights, problem.readout, problem.betas, self.z, keys, step_size)
+        )
         return time.perf_counter() - start, {name: np.asarray(values) for name, values in record.items()}
 
 
@@ -247,7 +251,7 @@ def main():
                 peers[label] = Peer(problem, command.pop("sampler"), **command)
                 answer = {"seconds": peers[label].call()[0]}
             case "call":
-                seconds, record = peers[command["label"]].call()
+                seconds, record = peers[command["label"]].call(command.get("step_size"))
                 answer = {"seconds": seconds}
                 if "save" in command:
                     np.savez(command["save"], **record)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from cases import config_of, simulation_of
+from cases import case_of, case_parser, config_of, simulation_of
 from timing import report
 
 from mcmc.run.simulation import Simulation
@@ -89,22 +89,15 @@ def pin_to(n_cores: int) -> None:
 
 def start_ours(arguments: argparse.Namespace, force_dtype: str) -> Simulation:
     """The production sampler of this project at the sizes asked for."""
-    names = ("activation", "depth", "n_inputs", "networks", "temperatures", "replicas", "n_leapfrog", "step_size")
-    sizes = {name: getattr(arguments, name) for name in names}
-    config = config_of(**sizes, beta_max=arguments.beta, force_dtype=force_dtype)
+    config = config_of(
+        **case_of(arguments), step_size=arguments.step_size, beta_max=arguments.beta, force_dtype=force_dtype
+    )
     return simulation_of(config, torch.device("cpu"))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = case_parser(__doc__)
     parser.add_argument("--peer-python", required=True, help="the interpreter of the peers' virtual environment")
-    parser.add_argument("--activation", default="tanh")
-    parser.add_argument("--depth", type=int, default=1)
-    parser.add_argument("--n-inputs", type=int, default=256)
-    parser.add_argument("--networks", type=int, default=4)
-    parser.add_argument("--temperatures", type=int, default=16)
-    parser.add_argument("--replicas", type=int, default=4)
-    parser.add_argument("--n-leapfrog", type=int, default=10)
     parser.add_argument("--step-size", type=float, default=0.1)
     parser.add_argument("--beta", type=float, default=2.0)
     parser.add_argument("--trajectories", type=int, default=10)

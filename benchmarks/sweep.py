@@ -5,51 +5,28 @@ the fraction of the rate that bare batched matrix products of the same shapes re
 over a loop over temperatures with autograd, in interleaved runs.
 
     python benchmarks/sweep.py --n-inputs 256 --networks 16 --temperatures 16 --replicas 2
+    MLP_GIBBS_SIMD=portable python benchmarks/sweep.py --threads 1      # without the compiled kernels
 """
 
-import argparse
 import math
 from itertools import pairwise
 
 import torch
+from cases import case_of, case_parser, config_of, simulation_of
 from timing import interleaved, rate, report
 
-from mcmc.config import parse_config
 from mcmc.run.simulation import Simulation
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--activation", default="tanh")
-    parser.add_argument("--depth", type=int, default=1)
-    parser.add_argument("--n-inputs", type=int, default=256)
-    parser.add_argument("--networks", type=int, default=16)
-    parser.add_argument("--temperatures", type=int, default=16)
-    parser.add_argument("--replicas", type=int, default=2)
-    parser.add_argument("--n-leapfrog", type=int, default=10)
+    parser = case_parser(__doc__, networks=16, replicas=2)
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--threads", type=int, default=None)
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    config = parse_config(
-        {
-            "model": {
-                "activation": arguments.activation,
-                "n_inputs": arguments.n_inputs,
-                "width_ratios": [1.0] * arguments.depth,
-                "n_networks": arguments.networks,
-            },
-            "sampler": {"n_leapfrog": arguments.n_leapfrog, "step_size": 0.1},
-            "tempering": {
-                "beta_min": 0.1,
-                "beta_max": 2.0,
-                "n_temperatures": arguments.temperatures,
-                "n_replicas": arguments.replicas,
-            },
-        }
-    )
-    simulation = Simulation.start(config, torch.device("cpu"))
+    config = config_of(**case_of(arguments))
+    simulation = simulation_of(config, torch.device("cpu"))
     n_chains = arguments.networks * arguments.temperatures * arguments.replicas
     gradients = n_chains * arguments.n_leapfrog
     seconds = interleaved(

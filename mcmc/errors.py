@@ -69,3 +69,11 @@ class InsufficientDataError(MlpGibbsError):
 
 class DisagreementError(MlpGibbsError):
     """Independent estimates of one number differ by more than their errors; `disagreements` says where."""
+
+
+class EngineError(MlpGibbsError):
+    """The engine that should run the items of a study cannot be reached, or does not start workers."""
+
+
+class StudyError(MlpGibbsError):
+    """Items of a study failed; `failed` says which and why. The others are finished."""

@@ -30,6 +30,12 @@ class Purpose(IntEnum):
     REDRAW_MOMENTUM = 8
     BOOTSTRAP = 9
     CHECK = 10
+    ANCESTRAL = 20
+    PERTURBATION = 30
+    EXAMPLES = 31
+    THERMAL = 32
+    GATES = 33
+    SPIN_FLIP = 34
     TEST = 255
 
 

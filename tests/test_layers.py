@@ -12,20 +12,23 @@ import mcmc
 
 ROOT = Path(mcmc.__file__).parent
 LAYERS = (  # docs/architecture.md
-    {"types", "errors", "names", "config", "config_problems", "rng", "philox", "native", "_version"},
+    {"types", "errors", "names", "config", "config_problems", "interrupt", "rng", "philox", "native", "_version"},
     {"systems"},
     {"kernels", "exchange", "theory"},
     {"observers", "io"},
     {"run", "diagram"},
     {"analysis", "fsck"},
     {"compare", "study", "pilot"},
-    {"plots"},
+    {"plots", "report"},
     {"cli"},
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
-# allowed between packages of one layer: observers name their results as the files do; layer 0 is single modules
+# allowed between packages of one layer: observers name their results as the files do, studies are compared with theory,
+# pages hold plots; layer 0 is single modules
 SAME_LAYER = {
     ("observers", "io"),
+    ("study", "compare"),
+    ("report", "plots"),
     ("config", "errors"),
     ("config", "names"),
     ("config", "config_problems"),

@@ -30,9 +30,14 @@ class Resampled:
     n_networks: int
 
     @property
+    def deviations(self) -> np.ndarray:
+        """(B, ...) resamples minus value times sqrt(D/(D-1)), which makes their variance unbiased for a mean."""
+        return (self.resamples - self.value) * np.sqrt(self.n_networks / (self.n_networks - 1))
+
+    @property
     def stderr(self) -> np.ndarray:
-        """(...) standard deviation over resamples times sqrt(D/(D-1)), which makes it unbiased for a mean."""
-        return self.resamples.std(0, ddof=1) * np.sqrt(self.n_networks / (self.n_networks - 1))
+        """(...) standard deviation of `deviations`."""
+        return self.deviations.std(0, ddof=1)
 
     def band(self, probability: float = 0.683) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper percentiles of the raw resamples, pointwise."""

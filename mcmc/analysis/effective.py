@@ -1,5 +1,7 @@
 """Effective sample sizes and R-hat, by arviz-stats."""
 
+from collections.abc import Callable
+
 import numpy as np
 from arviz_stats.base import array_stats
 
@@ -19,11 +21,26 @@ def effective_sample_size(series: np.ndarray) -> np.ndarray:
 def r_hat(series: np.ndarray) -> np.ndarray:
     """Split, rank-normalised R-hat of the replicas [Vehtari et al. 2021]: (draws, D, K, R) -> (D, K).
 
-    Replicas start at independent points, each a superchain of its own, so that the nested R-hat of many short chains
-    from common points has nothing to add. NaN where all chains are constant.
+    NaN where all chains are constant.
     """
+    return _of_cells(series, lambda cell: array_stats.rhat(cell, chain_axis=0, draw_axis=1, method="rank"))
+
+
+def nested_r_hat(series: np.ndarray) -> np.ndarray:
+    """Nested R-hat [Margossian et al. 2024], rank-normalised: (draws, D, K, R) -> (D, K).
+
+    A superchain is a replica, which has an independent start, and its chains are the two halves of the run: what the
+    replicas disagree about is held against all that happens within one, drift included. NaN as for `r_hat`.
+    """
+    superchains = np.arange(series.shape[-1])
+    return _of_cells(
+        series,
+        lambda cell: array_stats.rhat_nested(cell, superchains, chain_axis=0, draw_axis=1, method="rank"),
+    )
+
+
+def _of_cells(series: np.ndarray, statistic: Callable[[np.ndarray], float]) -> np.ndarray:
     n_draws, n_replicas = series.shape[0], series.shape[-1]
     flat = series.reshape(n_draws, -1, n_replicas).transpose(1, 2, 0)
-    with np.errstate(invalid="ignore"):  # constant chains
-        values = [array_stats.rhat(cell, chain_axis=0, draw_axis=1, method="rank") for cell in flat]
-    return np.array(values).reshape(series.shape[1:-1])
+    with np.errstate(invalid="ignore", divide="ignore"):  # constant chains
+        return np.array([statistic(cell) for cell in flat]).reshape(series.shape[1:-1])

@@ -1,8 +1,9 @@
 """Is a run in equilibrium: a verdict with reasons, for the ensemble and for each network and temperature.
 
-identity A      zero on average over networks, at each temperature (equations.md, section 2)
+identities      A of the readout and one of the weights of each layer: zero on average over networks, at each
+                temperature (equations.md, section 2)
 log bins        the last half, the quarter before it and the eighth before that agree, on average and in each network
-R-hat           the real replicas of a network have the same law of the energy
+R-hat, nested   the real replicas of a network have the same law of the energy
 ESS             enough effective draws that the two checks above could see anything
 round trips     walkers carry independent starts from the hottest end to the coldest
 """
@@ -16,9 +17,9 @@ import numpy as np
 from scipy.stats import f as fisher
 from scipy.stats import norm, t
 
-from mcmc.analysis.effective import effective_sample_size, r_hat
+from mcmc.analysis.effective import effective_sample_size, nested_r_hat, r_hat
 from mcmc.analysis.estimate import Estimate, network_average
-from mcmc.analysis.measured import identity_a, network_means
+from mcmc.analysis.measured import identity_a, network_means, weight_identities
 from mcmc.io.reader import RunData
 from mcmc.io.schema import Key
 
@@ -29,9 +30,6 @@ MIN_ESS = (
     50.0  # of a network: a run of 50 autocorrelation times, whose mean is known to a seventh of the thermal scatter
 )
 MIN_ROUND_TRIPS = 10.0  # of a ladder
-NOT_RECORDED = (
-    "identity A of each layer needs the derivatives of H in the pre-activations h^l, which runs do not record"
-)
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,10 @@ class Equilibration:
         networks: (D,) numbers of the quenched draws.
         beta:     (K,)
         cells:    {name: (D, K)}: ess_energy, ess_overlap (effective draws of all replicas or pairs), tau_energy,
-                  tau_overlap (integrated autocorrelation times in sweeps), r_hat; overlaps are the slower of q^0 and
-                  q^L, averaged over pairs.
+                  tau_overlap (integrated autocorrelation times in sweeps), r_hat, nested_r_hat; overlaps
+                  are the slower of q^0 and q^L, averaged over pairs.
         round_trips: (D,) of the slowest ladder of each network, or None without exchange.
+        not_recorded: checks that the files have no data for.
     """
 
     verdict: str
@@ -74,6 +73,7 @@ class Equilibration:
     beta: np.ndarray
     cells: dict[str, np.ndarray]
     round_trips: np.ndarray | None
+    not_recorded: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object of `mlp-gibbs health --json`."""
@@ -82,7 +82,7 @@ class Equilibration:
             "equilibrated": self.verdict,
             "reasons": self.reasons,
             "checks": [{"check": f.check, "ok": bool(f.ok), "text": f.text} for f in self.findings],
-            "not_recorded": [NOT_RECORDED],
+            "not_recorded": list(self.not_recorded),
             "beta": self.beta.tolist(),
             "hard_networks": self.hard_networks(),
             "networks": [
@@ -121,16 +121,20 @@ def equilibration(data: RunData) -> Equilibration:
     findings = [_average_bins(data)]
     if data.config.output.overlaps:
         findings.append(_identity(data))
+    layers = weight_identities(data)
+    if layers is not None:
+        findings.append(_layers(layers, data.beta))
     half = _log_bins(data.energy)[0]
     rate = _total_ess(half) / len(half)  # of the last half: a drift before it must not pass for autocorrelation
-    findings += [_network_bins(data, rate), _replicas(data, cells, rate), _effective_sizes(data, cells)]
+    findings += [_network_bins(data, rate), *_replicas(data, cells, rate), _effective_sizes(data, cells)]
     round_trips = None
     if data.config.tempering.exchange and len(data.beta) > 1:
         round_trips = data.arrays[Key.ROUND_TRIPS].sum(1).min(1)
         findings.append(_travel(data, round_trips))
     verdict = "yes" if all(finding.ok for finding in findings) else "no"
     reasons = [f"{'ok ' if finding.ok else 'BAD'} {finding.check}: {finding.text}" for finding in findings]
-    return Equilibration(verdict, findings, reasons, networks, data.beta, cells, round_trips)
+    missing = () if layers is not None else ("identities of the layers: this run recorded none",)
+    return Equilibration(verdict, findings, reasons, networks, data.beta, cells, round_trips, missing)
 
 
 def _cells(data: RunData) -> dict[str, np.ndarray]:
@@ -142,7 +146,7 @@ def _cells(data: RunData) -> dict[str, np.ndarray]:
         cells["ess_overlap"] = np.minimum(*(_total_ess(overlap[..., [layer]]) for layer in (0, 1)))
         cells["tau_overlap"] = _sweeps(data, n_draws, cells["ess_overlap"])
     if n_replicas > 1:
-        cells["r_hat"] = r_hat(data.energy)
+        cells |= {"r_hat": r_hat(data.energy), "nested_r_hat": nested_r_hat(data.energy)}
     return cells
 
 
@@ -179,6 +183,14 @@ def _average_bins(data: RunData) -> Finding:
 
 def _identity(data: RunData) -> Finding:
     return _averages("identity A", identity_a(network_means(data)), [f"beta = {beta:.3g}" for beta in data.beta])
+
+
+def _layers(per_network: np.ndarray, beta: np.ndarray) -> Finding:
+    differences, places = [], []
+    for layer in range(per_network.shape[-1]):
+        differences += [network_average(column) for column in per_network[..., layer].T]
+        places += [f"weights of layer {layer + 1}, beta = {b:.3g}" for b in beta]
+    return _averages("identities of the layers", differences, places)
 
 
 def _averages(check: str, differences: list[Estimate], places: list[str]) -> Finding:
@@ -221,25 +233,25 @@ def _network_bins(data: RunData, rate: np.ndarray) -> Finding:
     )
 
 
-def _replicas(data: RunData, cells: dict[str, np.ndarray], rate: np.ndarray) -> Finding:
-    """R-hat^2 - 1 = F m/ESS for m split chains of one law, F of Fisher's distribution."""
-    if "r_hat" not in cells:
-        return Finding("R-hat", False, "the run has a single replica: set tempering.n_replicas = 2 or more")
-    n_split = 2 * data.energy.shape[3]
-    size = np.maximum(rate * len(data.energy), n_split + 1.0)
-    quantile = fisher.isf(FALSE_ALARM / (2 * size.size), n_split - 1, size - n_split)
-    bound = np.sqrt(1 + quantile * n_split / size)
-    excess = np.nan_to_num(cells["r_hat"] / bound, nan=np.inf, posinf=np.inf)
+def _replicas(data: RunData, cells: dict[str, np.ndarray], rate: np.ndarray) -> list[Finding]:
+    """R-hat^2 - 1 = F m/ESS for m chains of one law, F of Fisher's distribution: half chains, or replicas if nested."""
+    n_replicas = data.energy.shape[3]
+    if n_replicas == 1:
+        return [Finding("R-hat", False, "the run has a single replica: set tempering.n_replicas = 2 or more")]
+    return [
+        _of_one_law("R-hat", data, cells["r_hat"], rate, 2 * n_replicas),
+        _of_one_law("nested R-hat", data, cells["nested_r_hat"], rate, n_replicas),
+    ]
+
+
+def _of_one_law(check: str, data: RunData, values: np.ndarray, rate: np.ndarray, n_chains: int) -> Finding:
+    size = np.maximum(rate * len(data.energy), n_chains + 1.0)
+    quantile = fisher.isf(FALSE_ALARM / (2 * size.size), n_chains - 1, size - n_chains)
+    bound = np.sqrt(1 + quantile * n_chains / size)
+    excess = np.nan_to_num(values / bound, nan=np.inf, posinf=np.inf)
     d, k = np.unravel_index(int(excess.argmax()), excess.shape)
-    return _cell_finding(
-        "R-hat",
-        data,
-        excess,
-        excess > 1,
-        f"largest against its bound {cells['r_hat'][d, k]:.3f}",
-        f"{bound[d, k]:.3f} or less",
-        worst=np.argmax,
-    )
+    words = f"largest against its bound {values[d, k]:.3f}"
+    return _cell_finding(check, data, excess, excess > 1, words, f"{bound[d, k]:.3f} or less", worst=np.argmax)
 
 
 def _effective_sizes(data: RunData, cells: dict[str, np.ndarray]) -> Finding:

@@ -8,7 +8,7 @@ from mcmc.analysis.trajectories import trajectory_report
 from mcmc.config import parse_config
 from mcmc.errors import InsufficientDataError
 from mcmc.io.checkpoint import load_checkpoint
-from mcmc.io.directory import RUN_FILE, RunDirectory
+from mcmc.io.directory import RUN_FILE, UNTIL_ERROR_FILE, RunDirectory
 from mcmc.io.reader import RunData, read_run
 from mcmc.io.schema import Key
 
@@ -29,6 +29,7 @@ def run_health(path: Path) -> dict[str, Any]:
         "state": "complete" if sweep >= n_total else "production" if sweep >= config.run.n_burn_in else "burn-in",
         "sweep": sweep,
         "n_total": n_total,
+        "until_error": None,
         "n_segments": 0,
         "n_segments_total": config.n_segments,
         "acceptance": None,
@@ -41,6 +42,10 @@ def run_health(path: Path) -> dict[str, Any]:
         "reasons": ["no results file is complete yet"],
         "trajectories": None,
     }
+    if (directory.path / UNTIL_ERROR_FILE).exists():
+        record = directory.read_json(UNTIL_ERROR_FILE)
+        if record["sweep"] == sweep - config.run.n_burn_in:  # else the run went on after it
+            health |= {"state": "complete", "until_error": record}
     try:
         data = read_run(path)
     except InsufficientDataError:

@@ -51,6 +51,19 @@ def identity_a(means: NetworkMeans) -> list[Estimate]:
     return [network_average(column) for column in means.identity_difference().T]
 
 
+def weight_identities(data: RunData) -> np.ndarray | None:
+    """(D, K, L) differences whose means over networks are zero in equilibrium, by parts over the weights of each layer.
+
+        (|z^l|^2/N_l - sigma_w^2 r^{l-1}) + beta (sigma_w^2/N_l) (r^{l-1} z^l.d^l - q^{l-1} z^l.d'^l)
+
+    None where the run did not record them.
+    """
+    if Key.WEIGHT_EXCESS_SUM not in data.arrays:
+        return None
+    excess, response = data.arrays[Key.WEIGHT_EXCESS_SUM], data.arrays[Key.WEIGHT_RESPONSE_SUM]
+    return (excess + data.beta[:, None] * response) / len(data.energy)
+
+
 @dataclass(frozen=True)
 class OverlapLaw:
     """P(q^l) at one temperature: the average over networks of each network's histogram.

@@ -7,15 +7,20 @@ import typer
 from mcmc._version import __version__
 from mcmc.cli.compare import compare
 from mcmc.cli.estimate import estimate
+from mcmc.cli.export import export
 from mcmc.cli.field import field
 from mcmc.cli.flow import flow
 from mcmc.cli.free_energy import free_energy
 from mcmc.cli.fsck import fsck
+from mcmc.cli.function_space import function_space
 from mcmc.cli.health import health
+from mcmc.cli.layers.app import layers
+from mcmc.cli.overlap import overlap
 from mcmc.cli.phase import phase
 from mcmc.cli.plot import plot
 from mcmc.cli.run import run
 from mcmc.cli.status import status
+from mcmc.cli.study import app as study_app
 from mcmc.cli.theory import theory
 from mcmc.cli.tune import tune
 from mcmc.cli.verify import verify
@@ -57,9 +62,14 @@ for command in (
     flow,
     phase,
     compare,
+    overlap,
     estimate,
+    export,
     free_energy,
     plot,
     verify,
 ):
     app.command()(command)
+app.add_typer(study_app, name="study")
+app.add_typer(function_space, name="function-space")
+app.add_typer(layers, name="layers")

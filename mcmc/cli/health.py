@@ -16,7 +16,7 @@ def health(
     as_json: JsonOption = False,
 ) -> None:
     """Identity A, drift, R-hat, effective sizes and round trips; networks that fail are listed."""
-    from mcmc.analysis.equilibration import NOT_RECORDED, equilibration
+    from mcmc.analysis.equilibration import equilibration
     from mcmc.io.reader import read_run
 
     found = equilibration(read_run(directory))
@@ -26,7 +26,8 @@ def health(
     if found.cells:
         _print_temperatures(found)
     typer.echo("\n".join(found.reasons))
-    typer.echo(f"not checked: {NOT_RECORDED}")
+    for missing in found.not_recorded:
+        typer.echo(f"not checked: {missing}")
     for record in found.hard_networks():
         failed = "; ".join(
             f"{check} (beta = {', '.join(f'{beta:.3g}' for beta in betas)})"

@@ -17,11 +17,10 @@ from mcmc.cli.model_options import (
     parse_assignments,
 )
 from mcmc.cli.output import JsonOption, print_json, print_table
+from mcmc.interrupt import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from mcmc.diagram.driver import Diagram
-
-EXIT_INTERRUPTED = 75
 
 
 def phase(

@@ -20,6 +20,14 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print shapes, memory, FLOPs and estimated time; write nothing.")
     ] = False,
+    until_error: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--until-error",
+            metavar="NAME=ERROR",
+            help="Stop once the error of e, q or q1, q2, ... at the coldest beta is this small: e=0.002,q=0.01.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run chains from a configuration; the same command on the same directory resumes.
@@ -31,6 +39,11 @@ def run(
     changes = [*(assignments or []), *([f"run.device={device}"] if device else [])]
     settings = load_config(config, changes)
     directory = out or Path(settings.output.directory or Path("results") / config.stem)
+    targets = None
+    if until_error:
+        from mcmc.analysis.until_error import ErrorTargets
+
+        targets = ErrorTargets(until_error, settings)
     if dry_run:
         from mcmc.run.plan import plan
 
@@ -39,13 +52,15 @@ def run(
         return
     from mcmc.run.driver import run as drive
 
-    outcome = drive(settings, directory, is_quiet=as_json)
+    outcome = drive(settings, directory, is_quiet=as_json, until=targets)
     if as_json:
         from mcmc.analysis.health import run_health
 
         report = run_health(directory)["trajectories"]
         print_json({**vars(outcome), "exit_code": outcome.exit_code, "trajectories": report})
     elif outcome.is_complete:
+        if outcome.reason is not None:
+            typer.echo(outcome.reason)
         typer.echo(
             f"complete: {outcome.directory} ({outcome.seconds:.1f} s). Next: mlp-gibbs compare {outcome.directory}"
         )

@@ -27,6 +27,8 @@ def _text(health: dict[str, Any]) -> str:
         f"{health['directory']}: {health['state']}, sweep {health['sweep']} of {health['n_total']} "
         f"({health['n_segments']} of {health['n_segments_total']} results files)",
     ]
+    if health["until_error"] is not None:
+        lines.append(health["until_error"]["reason"])
     if health["acceptance"] is not None:
         low, high = min(health["acceptance"]), max(health["acceptance"])
         lines.append(f"acceptance {low:.2f} to {high:.2f} over temperatures; <exp(-dH)> = {health['metropolis']:.4f}")

@@ -29,6 +29,7 @@ class Comparison:
         predictions: (K,) laws and thermodynamics, each under its ansatz.
         curve:       replica-symmetric saddle points on a finer grid of temperatures, for drawing.
         laws, kernels: [temperature][layer] measured P(q^l), and [temperature] the smeared prediction.
+        symmetric_kernels: (K,) the smeared replica-symmetric law.
         distances:   (K,) between both for q^0, and between the measured and the replica-symmetric law.
         verdict:     in words.
     """
@@ -39,6 +40,7 @@ class Comparison:
     curve: list[SaddlePoint]
     laws: list[list[OverlapLaw]]
     kernels: list[OverlapKernel]
+    symmetric_kernels: list[OverlapKernel]
     distances: list[LawDistance]
     verdict: str
 
@@ -81,7 +83,7 @@ def compare_with_theory(data: RunData, *, ansatz: str = "auto", n_steps: int | N
     predictions = predict(model, [float(beta) for beta in data.beta], ansatz=ansatz, n_steps=n_steps)
     n_layers, n_inputs = means.overlap.shape[-1], data.config.model.n_inputs
     laws = [[overlap_law(data, k, layer) for layer in range(n_layers)] for k in range(len(predictions))]
-    matches, kernels, distances = [], [], []
+    matches, kernels, symmetric_kernels, distances = [], [], [], []
     for k, prediction in enumerate(predictions):
         widths = np.array([overlap_width(means, k, layer).value for layer in range(n_layers)])
         kernel, symmetric = (
@@ -89,6 +91,7 @@ def compare_with_theory(data: RunData, *, ansatz: str = "auto", n_steps: int | N
             for given in (prediction, Prediction(prediction.symmetric))
         )
         kernels.append(kernel)
+        symmetric_kernels.append(symmetric)
         distances.append(law_distance(data, k, prediction.ansatz, kernel, symmetric))
         matches += matches_at(means, k, prediction, kernel)
     curve = solve_rs_curve(model, np.linspace(data.beta[0], data.beta[-1], N_CURVE).tolist())
@@ -99,6 +102,7 @@ def compare_with_theory(data: RunData, *, ansatz: str = "auto", n_steps: int | N
         curve,
         laws,
         kernels,
+        symmetric_kernels,
         distances,
         verdict(matches, predictions, kernels, distances, n_inputs, equilibration(data)),
     )

@@ -1,4 +1,4 @@
-"""How far the measured law of q^0 is from the smeared prediction, and from the replica-symmetric one."""
+"""How far the measured law of an overlap is from the smeared prediction, and from the replica-symmetric one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ BETTER_SIGMA = 2.0
 
 @dataclass(frozen=True)
 class LawDistance:
-    """W_1 = int |F_measured - F_predicted| dq^0 at one temperature; errors from a bootstrap over networks.
+    """W_1 = int |F_measured - F_predicted| dq^l at one temperature; errors from a bootstrap over networks.
 
     Attributes:
         ansatz:           of the prediction.
@@ -52,14 +52,20 @@ class LawDistance:
 
 
 def law_distance(
-    data: RunData, temperature: int, ansatz: str, predicted: OverlapKernel, symmetric: OverlapKernel
+    data: RunData,
+    temperature: int,
+    ansatz: str,
+    predicted: OverlapKernel,
+    symmetric: OverlapKernel,
+    *,
+    layer: int = 0,
 ) -> LawDistance:
-    """The distances at the temperature of that index."""
-    edges = data.arrays[Key.EDGES][0]
-    counts = data.arrays[Key.HISTOGRAM][:, temperature, 0].astype(np.float64)
+    """The distances of q^l at the temperature of that index."""
+    edges = data.arrays[Key.EDGES][layer]
+    counts = data.arrays[Key.HISTOGRAM][:, temperature, layer].astype(np.float64)
     # below the first edge counts too; above the last one is what is missing to 1
     per_network = np.cumsum(counts[:, :-1], axis=1) / counts.sum(1, keepdims=True)
-    laws = [kernel.distribution(edges, 0) for kernel in (predicted, symmetric)]
+    laws = [kernel.distribution(edges, layer) for kernel in (predicted, symmetric)]
     n_networks = len(counts)
     # a fixed seed: the same run directory gives the same digits
     share = np.random.default_rng(0).multinomial(n_networks, [1 / n_networks] * n_networks, N_BOOTSTRAP) / n_networks

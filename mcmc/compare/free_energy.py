@@ -72,7 +72,23 @@ def thermodynamics(data: RunData) -> Thermodynamics:
         DisagreementError: the three free energies differ.
         UsageError: `pymbar` is not installed.   ConvergenceError, QuadratureError: of the theory.
     """
-    bootstrap = NetworkBootstrap(data.energy.shape[1])
+    free, averages, gain = measured_thermodynamics(data)
+    model = theory_model(data.config.model)
+    return Thermodynamics(
+        data,
+        free,
+        **averages,
+        gain=gain,
+        saddles=solve_rs_curve(model, [float(beta) for beta in data.beta]),
+        curve=solve_rs_curve(model, np.linspace(data.beta[0], data.beta[-1], N_CURVE).tolist()),
+    )
+
+
+def measured_thermodynamics(
+    data: RunData, bootstrap: NetworkBootstrap | None = None
+) -> tuple[FreeEnergies, dict[str, Resampled], dict[str, np.ndarray]]:
+    """`free`, the three averages by name and `gain` of `Thermodynamics`, without theory; raises what it raises."""
+    bootstrap = bootstrap or NetworkBootstrap(data.energy.shape[1])
     free = free_energies(data)
     free.require_agreement()
     energy, phi = data.energy.mean((0, 3)), free.free_entropy_density
@@ -87,12 +103,4 @@ def thermodynamics(data: RunData) -> Thermodynamics:
         control = network_means(data).identity_difference()
         for name, values in per_network.items():
             averages[name], gain[name] = controlled_ladder(bootstrap, values, control, data.beta)
-    model = theory_model(data.config.model)
-    return Thermodynamics(
-        data,
-        free,
-        **averages,
-        gain=gain,
-        saddles=solve_rs_curve(model, [float(beta) for beta in data.beta]),
-        curve=solve_rs_curve(model, np.linspace(data.beta[0], data.beta[-1], N_CURVE).tolist()),
-    )
+    return free, averages, gain

@@ -91,6 +91,16 @@ class Prediction:
         return self._given.energy_density
 
     @property
+    def free_entropy_density(self) -> float:
+        """Phi."""
+        return self._given.free_entropy_density
+
+    @property
+    def entropy_density(self) -> float:
+        """s = Phi + beta e."""
+        return self._given.entropy_density
+
+    @property
     def stable(self) -> bool:
         """No pivot of the solution given is negative."""
         return self._given.stable
@@ -123,7 +133,7 @@ class Prediction:
             "weights": self.weights.tolist(),
             "breaking_points": list(points),
             "self_overlap": list(self.self_overlap),
-            "free_entropy_density": self._given.free_entropy_density,
+            "free_entropy_density": self.free_entropy_density,
             "energy_density": self.energy_density,
             "replicon": float(self.symmetric.pivots[-1] if self.solution is None else self.solution.replicon),
             "stable": bool(self.stable),
@@ -131,13 +141,17 @@ class Prediction:
         }
 
 
-def theory_model(model: ModelConfig) -> TheoryModel:
-    """The theory's model of a run: the width ratios that the integer widths really have."""
+def theory_model(model: ModelConfig, *, is_limit: bool = False) -> TheoryModel:
+    """The theory's model of a run: the width ratios that the integer widths really have.
+
+    Args:
+        is_limit: take the ratios that were asked for, which the integer widths approach as N_0 grows.
+    """
     n_inputs, *hidden = model.widths
     return TheoryModel.build(
         model.activation,
         depth=model.depth,
-        width_ratios=[n / n_inputs for n in hidden],
+        width_ratios=model.width_ratios if is_limit else [n / n_inputs for n in hidden],
         sigma_w=model.sigma_w,
         sigma_b=model.sigma_b,
         activation_params=model.activation_params,

@@ -7,52 +7,33 @@ linear              the configured shape with phi = id: von Mises-Fisher law
 uniform             beta = 0: Var q^0 = 1/N_0
 identity A          of the configured model, at beta_max
 slope               log-ratio of the energy histograms of two temperatures of one network has slope -(dbeta)
+layers              the kernel in flat space, on the chain of layers (`mcmc.systems.layers`), against its exact draws
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import norm, t
 
+from mcmc.compare.check import Check, replica_check, statistical_check
+from mcmc.compare.layers import layer_checks
 from mcmc.config import RunConfig, parse_config
 from mcmc.kernels.base import initial_positions
+from mcmc.kernels.registry import leapfrog_steps, make_kernel
 from mcmc.run.build import build_blocks, build_system
+from mcmc.run.chains import ChainPlan
 from mcmc.run.replicas import ReplicaDraws, draw_replicas
+from mcmc.systems.layers.chain import LayerChain
+from mcmc.systems.mlp.activations import make_activation
 from mcmc.systems.mlp.energy import MlpSystem
 from mcmc.systems.mlp.exact import ExactMoments, linear_field, quadrature_moments, von_mises_fisher
 
-N_SIGMA = 4.5  # about 30 checks: one false alarm in 5000 tables
 N_REPLICAS = 64
 N_BURN_IN, N_DRAWS = 150, 250
+N_EXACT = 50_000  # independent draws of the chain of layers
+LAYER_WIDTH, LAYER_DEPTH = 5, 3
 STEPS_PER_SWEEP = {"hmc": 1, "mala": 3, "langevin": 5, "random_walk": 10}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the table.
-
-    Attributes:
-        stderr: of the measured value; for a deterministic check, the largest error that rounding allows.
-        passed: within N_SIGMA errors, as the tail of Student's t for the number of independent replicas.
-    """
-
-    name: str
-    measured: float
-    stderr: float
-    exact: float
-    passed: bool
-
-    @property
-    def n_sigma(self) -> float:
-        """(measured - exact) / stderr."""
-        return (self.measured - self.exact) / self.stderr if self.stderr > 0 else math.inf
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**vars(self), "n_sigma": self.n_sigma}
 
 
 def verify_config(config: RunConfig) -> list[Check]:
@@ -77,10 +58,10 @@ def verify_config(config: RunConfig) -> list[Check]:
     checks += _moments(
         "linear", draws, [von_mises_fisher(field, system.n_sites, b) for b in draws.simulation.ladder.betas]
     )
-    checks.append(_replica_check("uniform: N_0 <q^2> at beta=0", draws.overlap[:, 0, 0] ** 2 * system.n_sites, 1.0))
+    checks.append(replica_check("uniform: N_0 <q^2> at beta=0", draws.overlap[:, 0, 0] ** 2 * system.n_sites, 1.0))
     checks.append(_identity(config, beta))
     checks.append(slope_check(config, beta))
-    return checks
+    return checks + layers(config)
 
 
 def _gradient(config: RunConfig) -> Check:
@@ -110,9 +91,9 @@ def _moments(name: str, draws: ReplicaDraws, exact: list[ExactMoments]) -> list[
         beta = draws.simulation.ladder.betas[k]
         e = draws.energy[:, 0, k]
         checks += [
-            _replica_check(f"{name}: <e> at beta={beta:.3g}", e, moments.mean_energy),
-            _replica_check(f"{name}: Var e at beta={beta:.3g}", (e - moments.mean_energy) ** 2, moments.variance),
-            _replica_check(f"{name}: <q> at beta={beta:.3g}", draws.overlap[:, 0, k], moments.overlap),
+            replica_check(f"{name}: <e> at beta={beta:.3g}", e, moments.mean_energy),
+            replica_check(f"{name}: Var e at beta={beta:.3g}", (e - moments.mean_energy) ** 2, moments.variance),
+            replica_check(f"{name}: <q> at beta={beta:.3g}", draws.overlap[:, 0, k], moments.overlap),
         ]
     return checks
 
@@ -133,7 +114,7 @@ def _identity(config: RunConfig, beta: float) -> Check:
         assert m.overlaps is not None
         gap = m.overlaps.within[:, -1, :, -1].mean(-1) - m.overlaps.between[:, -1, :, -1].mean(-1)
         difference.append(m.energy[:, -1].mean(-1) / m.n_sites + beta * gap)
-    return _replica_check(f"identity A at beta={beta:.3g}", torch.stack(difference).numpy(), 0.0)
+    return replica_check(f"identity A at beta={beta:.3g}", torch.stack(difference).numpy(), 0.0)
 
 
 def slope_check(config: RunConfig, beta: float) -> Check:
@@ -148,7 +129,26 @@ def slope_check(config: RunConfig, beta: float) -> Check:
     slopes = np.array([_logistic_slope(np.delete(hot, i, 1).ravel(), np.delete(cold, i, 1).ravel()) for i in range(n)])
     value = _logistic_slope(hot.ravel(), cold.ravel())
     stderr = float(np.sqrt((n - 1) * slopes.var()))
-    return _check(f"slope of log P ratio at beta={beta:.3g}", value, stderr, gap, n)
+    return statistical_check(f"slope of log P ratio at beta={beta:.3g}", value, stderr, gap, n)
+
+
+def layers(config: RunConfig) -> list[Check]:
+    """The configured kernel and activation on a chain of layers, whose law at beta = 1 is that of random networks."""
+    phi = make_activation(config.model.activation, depth=LAYER_DEPTH, **config.model.activation_params)
+    first = torch.tensor([[2.0]], dtype=torch.float64)  # not the fixed point: every layer has another variance
+    chain = LayerChain(torch.arange(1), phi, LAYER_WIDTH, LAYER_DEPTH, sigma_w=1.1, sigma_b=0.5, first=first)
+    sampler = config.sampler
+    plan = ChainPlan(
+        (0.8, 1.0),
+        N_REPLICAS,
+        N_BURN_IN,
+        N_DRAWS,
+        steps_per_sweep=max(sampler.steps_per_sweep, STEPS_PER_SWEEP[sampler.kernel]),
+        n_leapfrog=max(leapfrog_steps(sampler, config.tempering.n_temperatures)),
+        exchange=config.tempering.exchange,
+    )
+    found, _ = layer_checks(chain, make_kernel(sampler), plan, seed=config.run.seed, n_exact=N_EXACT)
+    return [line.check for line in found if line.check is not None]
 
 
 def _logistic_slope(hot: np.ndarray, cold: np.ndarray) -> float:
@@ -167,18 +167,6 @@ def _logistic_slope(hot: np.ndarray, cold: np.ndarray) -> float:
         if np.abs(step).max() < 1e-10:
             break
     return float(w[0] / scale)
-
-
-def _replica_check(name: str, values: np.ndarray, exact: float) -> Check:
-    """(n_draws, n_replicas) of independent replicas (or networks) against an exact mean."""
-    means = values.mean(0)
-    n = len(means)
-    return _check(name, float(means.mean()), float(means.std(ddof=1) / math.sqrt(n)), exact, n)
-
-
-def _check(name: str, measured: float, stderr: float, exact: float, n: int) -> Check:
-    bound = float(t.isf(norm.sf(N_SIGMA), n - 1))
-    return Check(name, measured, stderr, exact, bool(stderr > 0 and abs(measured - exact) <= bound * stderr))
 
 
 def _start(config: RunConfig) -> tuple[MlpSystem, torch.Tensor]:

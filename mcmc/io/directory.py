@@ -2,6 +2,7 @@
 
 run.json            configuration, its hash, versions, commit, machine; written once
 burn_in.json        ladder and step sizes of every adaptation round, the barrier; written when burn-in ends
+until_error.json    why a run with target errors stopped, and where
 segments/           write-once results, `segment.py`
 checkpoint/         the state to resume from, `checkpoint.py`
 log.jsonl           one line an attempt: when, where, how it ended; for people, never read back as results
@@ -22,11 +23,12 @@ from mcmc._version import __version__
 from mcmc.config import RunConfig, config_differences, parse_config
 from mcmc.errors import ConfigError, RunDirectoryError
 from mcmc.io.atomic import make_directory, write_bytes_atomically
-from mcmc.io.lock import Lock, is_lock_file, locked
+from mcmc.io.lock import Lock, holder_of, is_lock_file, locked
 from mcmc.io.segment import segment_name
 
 RUN_FILE = "run.json"
 BURN_IN_FILE = "burn_in.json"
+UNTIL_ERROR_FILE = "until_error.json"
 _RUN_KEYS = {"physics_hash", "physics", "config"}
 
 
@@ -151,6 +153,14 @@ class RunDirectory:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             print(f"mlp-gibbs: log.jsonl not written: {error.strerror}", file=sys.stderr)
+
+    def holder(self) -> dict[str, Any] | None:
+        """Process and host that write here; None if nobody does, or a process of this machine that has died."""
+        try:
+            holder, is_dead = holder_of(self.path)
+        except FileNotFoundError:
+            return None
+        return None if is_dead else holder
 
     def locked(self) -> AbstractContextManager[Lock]:
         """Hold the directory for writing: `lock.locked`."""

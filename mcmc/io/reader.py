@@ -17,6 +17,8 @@ from mcmc.io.segment import read_segment
 _SUMS = (
     Key.HISTOGRAM,
     Key.MOMENT_SUM,
+    Key.WEIGHT_EXCESS_SUM,
+    Key.WEIGHT_RESPONSE_SUM,
     Key.ENERGY_ERROR_SUM,
     Key.ENERGY_ERROR_SQUARE_SUM,
     Key.METROPOLIS_SUM,
@@ -119,7 +121,7 @@ def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         if found:
             joined[name] = np.concatenate(found)
     for name in _SUMS:
-        if name in parts[0]:
+        if all(name in part for part in parts):
             joined[name] = np.sum([part[name] for part in parts], axis=0)
     weights = [int(part[Key.N_STEPS]) for part in parts]
     joined[Key.ACCEPTANCE] = np.average([part[Key.ACCEPTANCE] for part in parts], axis=0, weights=weights)

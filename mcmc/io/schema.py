@@ -33,6 +33,8 @@ class Key:
     MOMENT_SUM = "overlap_histogram/moment_sum"
     IDENTITY_ENERGY = "identity_a/energy"
     IDENTITY_OVERLAP = "identity_a/overlap"
+    WEIGHT_EXCESS_SUM = "weight_identity/excess_sum"
+    WEIGHT_RESPONSE_SUM = "weight_identity/response_sum"
     ACCEPTANCE = "sample_stats/acceptance_rate"
     ENERGY_ERROR_SUM = "sample_stats/energy_error_sum"
     ENERGY_ERROR_SQUARE_SUM = "sample_stats/energy_error_square_sum"
@@ -58,6 +60,7 @@ SCALES: dict[str, str] = {
     "slot": "place of a walker in memory; its position stays there while temperatures move",
     "pair": "pair (r, s), r < s, of real replicas: (0,1), (0,2), ..., (1,2), ...",
     "layer": "0: the input x; l: the activations a^l",
+    "hidden_layer": "number l of a hidden layer, from 1",
     "bin": "0: below the first edge; last: above the last edge; others between edges",
     "edge": "bin edges",
     "moment": "power 1 to 4",
@@ -80,6 +83,14 @@ DATASETS: dict[str, Dataset] = {
     ),
     Key.IDENTITY_ENERGY: Dataset(("network", "temperature"), "left side of identity A: mean of H/N_0"),
     Key.IDENTITY_OVERLAP: Dataset(("network", "temperature"), "right side: -beta (mean r^L - mean q^L)"),
+    Key.WEIGHT_EXCESS_SUM: Dataset(
+        ("network", "temperature", "hidden_layer"),
+        "sum over the draws of this segment of z^l.z^l/N_l - sigma_w^2 r^{l-1}, averaged over replicas",
+    ),
+    Key.WEIGHT_RESPONSE_SUM: Dataset(
+        ("network", "temperature", "hidden_layer"),
+        "likewise of (sigma_w^2/N_l) (r^{l-1} z^l.d^l - q^{l-1} z^l.d'^l), z and d of equations.md, section 2",
+    ),
     Key.ACCEPTANCE: Dataset(("network", "temperature", "replica"), "mean Metropolis acceptance probability"),
     Key.ENERGY_ERROR_SUM: Dataset(("network", "temperature", "replica"), "sum over steps of dH, the energy error"),
     Key.ENERGY_ERROR_SQUARE_SUM: Dataset(("network", "temperature", "replica"), "sum over steps of dH^2"),

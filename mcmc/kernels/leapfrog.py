@@ -12,6 +12,7 @@ from torch import Tensor
 from mcmc import native
 from mcmc.kernels.base import ChainState
 from mcmc.systems.base import System
+from mcmc.systems.schedule import leapfrog_schedule
 
 REPROJECT_EVERY = 16  # steps: in float32 the norm drifts by about 1e-7 a step, and each correction is two more passes
 
@@ -54,30 +55,23 @@ def leapfrog(
     if fused is not None:
         return ChainState(fused.x, fused.energy, fused.grad, fused.momentum, fused.kinetic_change)
     manifold = system.manifold
-    x, p, grad, energy = start.x, start.momentum, start.grad, start.energy
-
-    def eps_of_step(i: int) -> Tensor:
-        if isinstance(n_leapfrog, int):
-            return step_size if i < n_steps else torch.zeros_like(step_size)
-        return torch.where(i < n_leapfrog, step_size, 0)
-
-    def kick(duration: Tensor) -> Tensor:
-        impulse = (-duration * beta).to(p.dtype).unsqueeze(-1)
-        return torch.addcmul(p, impulse, manifold.project_tangent(x, grad))
-
-    p = kick(0.5 * eps_of_step(0))
+    x, grad, energy = start.x, start.grad, start.energy
+    # memory used again from step to step: fresh pages cost more than what is computed in them
+    here, there, gradient = (torch.empty_like(x) for _ in range(3))
+    kicks, drifts = leapfrog_schedule(step_size, beta, n_leapfrog, n_steps)
+    p = torch.addcmul(start.momentum, kicks[0], manifold.project_tangent(x, grad, there))
     for i in range(n_steps):
-        x, p = manifold.geodesic_flow(x, p, eps_of_step(i))
+        x, p = manifold.geodesic_flow(x, p, drifts[i], here)
+        here, there = there, here
         if i == n_steps - 1 or i % REPROJECT_EVERY == REPROJECT_EVERY - 1:
-            x, p = manifold.reproject(x, p)
+            (x, p), here = manifold.reproject(x, p, here), p
         if fresh is not None and i == n_steps - 1:
             x = torch.where((beta == 0).unsqueeze(-1), fresh, x)
         if i == n_steps - 1:
             energy, grad = system.energy_and_grad(x)
         else:
-            grad = system.grad(x)
-        # the closing half kick of this step and the opening one of the next happen at the same place
-        p = kick(0.5 * (eps_of_step(i) + eps_of_step(i + 1)))
+            grad = system.grad(x, gradient)
+        p.addcmul_(kicks[i + 1], manifold.project_tangent(x, grad, here))
     return ChainState(x, energy, grad, p)
 
 

@@ -1,7 +1,4 @@
-"""Both sides of identity A (equations.md, section 2), exact at every finite width once chains are in equilibrium:
-
-E <H>/N_0  =  -beta E[ <r^L> - <q^L> ].
-"""
+"""Both sides of the identities of equations.md, section 2, exact at every width once chains are in equilibrium."""
 
 import numpy as np
 import torch
@@ -11,7 +8,9 @@ from mcmc.observers.base import Measurement, SumObserver
 
 
 class IdentityA(SumObserver):
-    """Sums over draws of the replica means of both sides, one a network and temperature.
+    """Sums over draws of the replica means of both sides, one a network and temperature:
+
+        E <H>/N_0  =  -beta E[ <r^L> - <q^L> ]
 
     Attributes:
         tensors: `energy` and `overlap` (D, K) float64, sums; `n` (1,) int64, draws so far.
@@ -39,4 +38,28 @@ class IdentityA(SumObserver):
         return {
             Key.IDENTITY_ENERGY: self.tensors["energy"].cpu().numpy() / n,
             Key.IDENTITY_OVERLAP: self.tensors["overlap"].cpu().numpy() / n,
+        }
+
+
+class WeightIdentities(SumObserver):
+    """Sums over draws of both sides of the identity of the weights of each layer: E[excess + beta response] = 0.
+
+    Attributes:
+        tensors: `excess` and `response` (D, K, L) float64.
+    """
+
+    def __init__(self, n_networks: int, n_temperatures: int, depth: int, device: torch.device):
+        shape = (n_networks, n_temperatures, depth)
+        self.tensors = {name: torch.zeros(shape, dtype=torch.float64, device=device) for name in ("excess", "response")}
+
+    def observe(self, measurement: Measurement) -> None:
+        assert measurement.overlaps is not None
+        assert measurement.overlaps.weight_identity is not None
+        self.tensors["excess"] += measurement.overlaps.weight_identity.excess
+        self.tensors["response"] += measurement.overlaps.weight_identity.response
+
+    def result(self) -> dict[str, np.ndarray]:
+        return {
+            Key.WEIGHT_EXCESS_SUM: self.tensors["excess"].cpu().numpy(),
+            Key.WEIGHT_RESPONSE_SUM: self.tensors["response"].cpu().numpy(),
         }

@@ -104,7 +104,7 @@ def _laws(axis: Axes, comparison: Comparison, layer: int) -> None:
         top = max(top, law.density.max(), predicted.max())
     axis.set(
         xlabel=rf"$q^{layer}$",
-        title=rf"$P(q^{layer})$; black: smeared (dashed: width fitted); stems: deltas, by weight",
+        title=rf"$P(q^{layer})$; black: smeared (dashed: width fitted); stems: levels",
     )
     axis.set_xlim(min(reach), max(reach))
     axis.set_ylim(0, 1.08 * top)

@@ -150,7 +150,7 @@ def memory_bytes(config: RunConfig) -> dict[str, int]:
     """Memory of a run by use: weights, positions, activations of one block, the buffers of a segment, histograms.
 
     A trajectory holds six position-sized arrays (position, momentum and gradient, now and proposed) and, for the
-    block that moves, each layer's activation and derivative.
+    block that moves, each layer's activation and derivative; a measurement of overlaps also its pre-activation.
     """
     model, tempering = config.model, config.tempering
     size = torch.finfo(DTYPES[config.run.dtype]).bits // 8
@@ -167,7 +167,12 @@ def memory_bytes(config: RunConfig) -> dict[str, int]:
     return {
         "weights": model.n_networks * weights * size,
         "positions": 6 * position_bytes(config),
-        "activations": 2 * sum(widths[1:]) * block * tempering.n_temperatures * n_replicas * size,
+        "activations": (3 if config.output.overlaps else 2)
+        * sum(widths[1:])
+        * block
+        * tempering.n_temperatures
+        * n_replicas
+        * size,
         "series_of_a_segment": int(draws * series),
         "histograms": 8 * n_counts,
     }

@@ -5,11 +5,9 @@ import signal
 import socket
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -17,8 +15,9 @@ from mcmc import native
 from mcmc._version import __version__
 from mcmc.config import RunConfig
 from mcmc.errors import CheckpointError, ConfigError, MlpGibbsError, RunDirectoryError, SegmentError
+from mcmc.interrupt import EXIT_INTERRUPTED, noted_signals
 from mcmc.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from mcmc.io.directory import BURN_IN_FILE, RUN_FILE, RunDirectory
+from mcmc.io.directory import BURN_IN_FILE, RUN_FILE, UNTIL_ERROR_FILE, RunDirectory
 from mcmc.io.lock import Lock
 from mcmc.io.segment import read_segment
 from mcmc.run.adaptation import learn_from_sweep
@@ -37,8 +36,17 @@ from mcmc.run.progress import Progress
 from mcmc.run.rounds import burn_in_rounds
 from mcmc.run.simulation import Simulation
 
-EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: a checkpoint was written, run the same command again
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+class Until(Protocol):
+    """Asked at the end of each segment whether that is enough."""
+
+    def __call__(self, path: Path, *, is_last: bool) -> dict[str, Any]:
+        """A record with `is_reached` and `reason`, a function of the segments in the directory alone.
+
+        Raises:
+            MlpGibbsError: going on will never be enough; not if this was the last segment.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class RunOutcome:
         sweep, n_total: sweeps done and wanted, burn-in included.
         seconds:     of this attempt.
         signal_name: the signal that stopped it.
+        reason:      why it stopped, where target errors were given.
     """
 
     directory: str
@@ -58,6 +67,7 @@ class RunOutcome:
     n_total: int
     seconds: float
     signal_name: str | None = None
+    reason: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -65,10 +75,11 @@ class RunOutcome:
         return 0 if self.is_complete else EXIT_INTERRUPTED
 
 
-def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOutcome:
+def run(config: RunConfig, directory: Path, *, is_quiet: bool = False, until: Until | None = None) -> RunOutcome:
     """Start the run in the directory, or resume it from its last checkpoint, until it is complete or a signal comes.
 
-    A resumed run ends with the same bytes in its segments as an uninterrupted one on the same machine.
+    A resumed run ends with the same bytes in its segments as an uninterrupted one on the same machine; one that `until`
+    stops has the first segments of one that it does not.
 
     Raises:
         DeviceError, ConfigError: before anything is written.
@@ -82,12 +93,12 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False) -> RunOut
     run_directory = RunDirectory(directory)
     choices = _choices(config, device) | {"block_networks": vars(blocks)}
     run_directory.make()
-    with run_directory.locked() as lock, _signals() as caught:
+    with run_directory.locked() as lock, noted_signals() as caught:
         is_old = run_directory.exists()
         run_directory.open_for(config, choices | _facts(device))
         run_directory.log("start", **choices)
         try:
-            outcome = _Driver(in_blocks, run_directory, lock, device, is_quiet, is_old=is_old).go(caught)
+            outcome = _Driver(in_blocks, run_directory, lock, device, is_quiet, until, is_old=is_old).go(caught)
         except MlpGibbsError as error:
             run_directory.log(type(error).__name__, message=str(error))
             raise
@@ -119,10 +130,12 @@ class _Driver:
         lock: Lock,
         device: torch.device,
         is_quiet: bool,
+        until: Until | None,
         *,
         is_old: bool,
     ):
-        self.config, self.directory, self.lock, self.is_old = config, directory, lock, is_old
+        self.config, self.directory, self.lock = config, directory, lock
+        self.until, self.is_old = until, is_old
         self.rounds = burn_in_rounds(config.run.n_burn_in)
         self.total = config.run.n_burn_in + config.run.n_sweeps
         checkpoint = load_checkpoint(directory.checkpoints)
@@ -168,11 +181,14 @@ class _Driver:
         try:
             if self.simulation.sweep == self.config.run.n_burn_in == 0:
                 self._save()  # results without any checkpoint could not be continued after a kill
-            while self.simulation.sweep < self.total and not caught:
+            stop = self._why_stop()
+            while self.simulation.sweep < self.total and not caught and stop is None:
                 is_milestone = self._one_sweep()
                 if is_milestone or time.monotonic() - saved > self.config.run.checkpoint_every_s:
                     self._save()
                     saved = time.monotonic()
+                if is_milestone:
+                    stop = self._why_stop()
             if caught:
                 self._save()
             self.progress.update(self.simulation, self._phase(), force=True)
@@ -180,12 +196,26 @@ class _Driver:
             self.progress.close()
         return RunOutcome(
             str(self.directory.path),
-            self.simulation.sweep >= self.total,
+            self.simulation.sweep >= self.total or stop is not None,
             self.simulation.sweep,
             self.total,
             time.monotonic() - started,
             signal.Signals(caught[0]).name if caught else None,
+            stop,
         )
+
+    def _why_stop(self) -> str | None:
+        """The reason if the targets are met by the complete segments, or if these are all; None to go on."""
+        n_done = self.production.n_done
+        is_last = n_done == self.config.run.n_sweeps
+        if self.until is None or n_done == 0 or (n_done % self.config.segment_sweeps and not is_last):
+            return None
+        record = self.until(self.directory.path, is_last=is_last)
+        self.progress.note(record["reason"])
+        if not (record["is_reached"] or is_last):
+            return None
+        self.directory.write_json(UNTIL_ERROR_FILE, {"sweep": n_done, **record})
+        return str(record["reason"])
 
     def _one_sweep(self) -> bool:
         """Advance; True when a checkpoint belongs here: burn-in or a segment has ended."""
@@ -259,28 +289,6 @@ class _Driver:
                 raise SegmentError(
                     f"{self.directory.segment(index)} {what}. Move it away and restore the right file from a copy."
                 )
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Note SIGTERM, SIGINT and SIGUSR1 in a list instead of dying of them; a second SIGINT is obeyed at once."""
-    caught: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        if caught and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    try:
-        before = {number: signal.signal(number, note) for number in SIGNALS}
-    except ValueError:  # not the main thread: signals are not ours to handle
-        yield caught
-        return
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _choices(config: RunConfig, device: torch.device) -> dict[str, Any]:

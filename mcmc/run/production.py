@@ -6,13 +6,14 @@ import numpy as np
 import torch
 
 from mcmc.config import RunConfig
+from mcmc.errors import CheckpointError
 from mcmc.exchange.state import reset_statistics
 from mcmc.io.directory import RunDirectory
 from mcmc.io.schema import Key
 from mcmc.io.segment import write_segment
 from mcmc.observers.base import Observer
 from mcmc.observers.histogram import OverlapHistogram
-from mcmc.observers.identity import IdentityA
+from mcmc.observers.identity import IdentityA, WeightIdentities
 from mcmc.observers.series import Series
 from mcmc.run.simulation import Simulation
 
@@ -38,6 +39,7 @@ class Production:
                 n_networks, n_temperatures, ranges, config.output.n_bins, device
             )
             self.observers["identity_a"] = IdentityA(n_networks, n_temperatures, device)
+            self.observers["weight_identity"] = WeightIdentities(n_networks, n_temperatures, config.model.depth, device)
 
     def begin(self) -> None:
         """Forget what burn-in counted; permutations and walkers' directions stay."""
@@ -83,7 +85,19 @@ class Production:
         return arrays, {"n_done": self.n_done}
 
     def load_arrays(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
-        """Take over what `to_arrays` gave."""
+        """Take over what `to_arrays` gave.
+
+        Raises:
+            CheckpointError: it was written by a version that observed other things.
+        """
+        wanted = {f"observers/{name}/{key}" for name, observer in self.observers.items() for key in observer.tensors}
+        missing = sorted(wanted - arrays.keys())
+        if missing:
+            raise CheckpointError(
+                f'the checkpoint lacks {", ".join(missing)}: another version of mlp-gibbs wrote it (see "version" in '
+                "run.json). Finish the run with that version, or start again with another --out.",
+                missing=missing,
+            )
         self.n_done = facts["n_done"]
         for name, observer in self.observers.items():
             for key, tensor in observer.tensors.items():
@@ -128,6 +142,7 @@ class Production:
             "network": self.simulation.system.network_ids.cpu().numpy(),
             "temperature": np.asarray(self.simulation.ladder.betas),
             "moment": np.arange(1, 5),
+            "hidden_layer": np.arange(1, n_layers),
             "check": self.simulation.checks.arrays["sweep"] - self.config.run.n_burn_in,
             **{name: np.arange(length) for name, length in lengths.items()},
         }

@@ -32,7 +32,7 @@ from mcmc.run.build import Block, build_blocks, build_system, choose_blocks, ini
 from mcmc.run.checks import CHECK_EVERY, CheckRecord, check_one_of_each_temperature, defect_of
 from mcmc.run.graph import CudaRecorder, Recorded, RecordedSweep, Recorder, Work, choose_graphs
 from mcmc.run.precision import choose_forces
-from mcmc.systems.base import System
+from mcmc.systems.base import System, joined
 
 CUDA_CHECK_EVERY = 32  # sweeps between looks at the non-finite flag: each look waits for the device
 
@@ -188,7 +188,7 @@ class Simulation:
                 x = chains.x.view(block.stop - block.start, *self.shape[1:], -1)
                 permutation = self.exchange.slot_of_temp[block.start : block.stop]
                 parts.append(block.system.overlaps(torch.take_along_dim(x, permutation.unsqueeze(-1), dim=1)))
-            overlaps = type(parts[0])(*(torch.cat(arrays) for arrays in zip(*parts, strict=True)))
+            overlaps = joined(parts)
         return Measurement(self.beta, energy, self.system.n_sites, overlaps)
 
     def raise_if_nonfinite(self) -> None:

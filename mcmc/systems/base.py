@@ -1,5 +1,6 @@
 """What a kernel, an exchange and an observer may know of the thing that they sample."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, Self
 
 import torch
@@ -8,16 +9,41 @@ from torch import Tensor
 from mcmc.systems.manifolds import Manifold
 
 
+class WeightIdentity(NamedTuple):
+    """Averages over replicas; by parts over the weights of a layer, E[excess + beta response] = 0 over networks.
+
+    Attributes:
+        excess, response: (D, K, L) float64, of every hidden layer.
+    """
+
+    excess: Tensor
+    response: Tensor
+
+
 class Overlaps(NamedTuple):
     """Overlaps of real replicas in one network at one temperature.
 
     Attributes:
         between: (D, K, P, L+1) float64, q^l of every pair of replicas, in the order of `mcmc.types.replica_pairs`.
         within:  (D, K, R, L+1) float64, self-overlap r^l of every replica.
+        weight_identity: None with a single replica, and for systems whose disorder is not an MLP's.
+
+    A system has as many overlaps as it likes on the last axis; L+1 is those of an MLP, its input and L layers.
     """
 
     between: Tensor
     within: Tensor
+    weight_identity: WeightIdentity | None = None
+
+
+def joined(parts: Sequence[Overlaps]) -> Overlaps:
+    """The overlaps of consecutive blocks of networks as those of all."""
+    identities = [part.weight_identity for part in parts if part.weight_identity is not None]
+    return Overlaps(
+        torch.cat([part.between for part in parts]),
+        torch.cat([part.within for part in parts]),
+        WeightIdentity(*(torch.cat(arrays) for arrays in zip(*identities, strict=True))) if identities else None,
+    )
 
 
 class TrajectoryEnd(NamedTuple):
@@ -72,8 +98,12 @@ class System(Protocol):
         """H(x) and its gradient in the ambient space: (D, C, n0) -> (D, C) float64, (D, C, n0)."""
         ...
 
-    def grad(self, x: Tensor) -> Tensor:
-        """The gradient alone, the same bits: most steps of a trajectory need no energy."""
+    def grad(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """The gradient alone, the same bits: most steps of a trajectory need no energy.
+
+        Args:
+            out: memory of the shape of x that the result may be written to.
+        """
         ...
 
     def fused_leapfrog(

@@ -25,16 +25,22 @@ class Manifold(Protocol):
         """A draw from the reference measure made of standard normals (..., n); None if that measure is improper."""
         ...
 
-    def project_tangent(self, x: Tensor, v: Tensor) -> Tensor:
-        """The component of v that is tangent at x."""
+    def project_tangent(self, x: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
+        """The component of v that is tangent at x, written to `out` if that is given."""
         ...
 
-    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-        """Position and velocity after the given time, without force; time is (...,)."""
+    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Position and velocity after the given time, without force; time is (...,).
+
+        With `out` the position is written there, and the velocity over p.
+        """
         ...
 
-    def reproject(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-        """Remove the rounding error that has carried x off the manifold and p off its tangent space."""
+    def reproject(self, x: Tensor, p: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Remove the rounding error that has carried x off the manifold and p off its tangent space.
+
+        With `out` the velocity is written there, and the position over x.
+        """
         ...
 
 
@@ -62,28 +68,63 @@ class Sphere:
         """x = sqrt(N_0) z / |z| is uniform on the sphere for z ~ N(0, I)."""
         return noise * (self.radius / torch.linalg.vector_norm(noise, dim=-1, keepdim=True))
 
-    def project_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+    def project_tangent(self, x: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
         """v - x (x.v)/N_0."""
-        if native.serves_rows(x) and x.shape == v.shape:
+        if out is None and native.serves_rows(x) and x.shape == v.shape:
             return torch.ops.mlp_gibbs.project_tangent(x, v)
-        along = torch.linalg.vecdot(x, v) / self.n_sites
-        return torch.addcmul(v, x, along.unsqueeze(-1), value=-1)
+        along = torch.sum(torch.mul(x, v, out=out), dim=-1, keepdim=True) / self.n_sites
+        return torch.addcmul(v, x, along, value=-1, out=out)
 
-    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The exact great circle through x with velocity p.
 
         x(t) = x cos(w t) + (p/w) sin(w t),   p(t) = p cos(w t) - w x sin(w t),   w = |p| / sqrt(N_0)
         """
-        frequency = torch.linalg.vector_norm(p, dim=-1) / self.radius
-        angle = frequency * time
-        cos, sin = torch.cos(angle).unsqueeze(-1), torch.sin(angle).unsqueeze(-1)
-        # sin(w t)/w as t sinc: finite for a walker at rest
-        sin_over_frequency = (time * torch.sinc(angle / math.pi)).unsqueeze(-1)
-        return torch.addcmul(x * cos, p, sin_over_frequency), torch.addcmul(
-            p * cos, x, frequency.unsqueeze(-1) * sin, value=-1
+        frequency = (torch.linalg.vector_norm(p, dim=-1, keepdim=True) / self.radius).clamp_min(
+            torch.finfo(p.dtype).tiny  # a walker at rest stays, without 0/0
         )
+        angle = frequency * time.unsqueeze(-1)
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        over_frequency, times_frequency = sin / frequency, sin * frequency
+        if out is None:
+            return torch.addcmul(x * cos, p, over_frequency), torch.addcmul(p * cos, x, times_frequency, value=-1)
+        torch.mul(x, cos, out=out).addcmul_(p, over_frequency)
+        return out, p.mul_(cos).addcmul_(x, times_frequency, value=-1)
 
-    def reproject(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+    def reproject(self, x: Tensor, p: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """x back to length sqrt(N_0), then p back to the tangent space at x."""
-        x = x * (self.radius / torch.linalg.vector_norm(x, dim=-1, keepdim=True))
-        return x, self.project_tangent(x, p)
+        scale = self.radius / torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        x = x * scale if out is None else x.mul_(scale)
+        return x, self.project_tangent(x, p, out)
+
+
+@dataclass(frozen=True)
+class Euclidean:
+    """Flat R^n with Lebesgue measure, which cannot be normalised: there is no beta = 0, and no draw from it.
+
+    Attributes:
+        n_sites: n >= 1.
+    """
+
+    n_sites: int
+
+    @property
+    def dimension(self) -> int:
+        """n."""
+        return self.n_sites
+
+    def random_point(self, noise: Tensor) -> None:
+        """None: the reference measure is improper."""
+        return None
+
+    def project_tangent(self, x: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
+        """v itself."""
+        return v if out is None else out.copy_(v)
+
+    def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The straight line x + p t."""
+        return torch.addcmul(x, p, time.unsqueeze(-1), out=out), p
+
+    def reproject(self, x: Tensor, p: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Nothing to remove."""
+        return x, p if out is None else out.copy_(p)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from mcmc.analysis.effective import effective_sample_size, r_hat
+from mcmc.analysis.effective import effective_sample_size, nested_r_hat, r_hat
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9, -0.4])
@@ -37,5 +37,21 @@ def test_r_hat_of_one_law(rho):
     assert apart.min() > 1.3
 
 
+@pytest.mark.parametrize("rho", [0.0, 0.8])
+def test_nested_r_hat_of_one_law(rho):
+    """R-hat^2 - 1 is about R/ESS for R = 3 replicas; what drifts in all replicas alike is not told."""
+    n_draws = 2000
+    noise = np.random.default_rng(4).standard_normal((n_draws + 200, 10, 8, 3))
+    series = lfilter([np.sqrt(1 - rho**2)], [1.0, -rho], noise, axis=0)[200:]
+    value = nested_r_hat(series)
+    assert value.shape == (10, 8)
+    assert (value**2 - 1).mean() == pytest.approx(3 / (3 * n_draws * (1 - rho) / (1 + rho)), rel=0.6)
+    drift = np.repeat([-1.0, 1.0], n_draws // 2)[:, None, None, None]
+    assert nested_r_hat(series + drift).max() < 1.02
+    assert r_hat(series + drift).min() > 1.3
+    assert nested_r_hat(series + np.array([0.0, 0.0, 1.5])).min() > 1.1
+
+
 def test_r_hat_of_frozen_chains_is_no_number():
-    assert np.isnan(r_hat(np.ones((50, 1, 1, 2)))).all()
+    for statistic in (r_hat, nested_r_hat):
+        assert np.isnan(statistic(np.ones((50, 1, 1, 2)))).all()

@@ -10,7 +10,7 @@ from mcmc.analysis.equilibration import MIN_DRAWS, MIN_ESS, MIN_NETWORKS, equili
 from mcmc.io.schema import Key
 from tests.support.synthetic import synthetic_run
 
-CHECKS = {"log bins, average", "identity A", "log bins, each network", "R-hat", "ESS", "round trips"}
+CHECKS = {"log bins, average", "identity A", "log bins, each network", "R-hat", "nested R-hat", "ESS", "round trips"}
 
 
 def run(**changes):
@@ -72,9 +72,9 @@ def test_one_network_with_replicas_in_two_valleys():
     data.arrays[Key.ENERGY][:, 5, 2, 1] += 0.06
     data.arrays[Key.ENERGY][:, 5, 2, 0] -= 0.06
     found = equilibration(data)
-    assert failed(data) == {"R-hat"}
-    assert found.hard_networks() == [{"network": 5, "failed": {"R-hat": [1.0]}}]
-    (reason,) = (reason for reason in found.reasons if reason.startswith("BAD"))
+    assert failed(data) == {"R-hat", "nested R-hat"}
+    assert found.hard_networks() == [{"network": 5, "failed": {"R-hat": [1.0], "nested R-hat": [1.0]}}]
+    reason, _ = (reason for reason in found.reasons if reason.startswith("BAD"))
     assert "in network 5 at beta = 1" in reason
     assert "1 of 24 networks fail" in reason
 
@@ -148,11 +148,24 @@ def test_reasons_carry_numbers():
     assert "at beta = " in identity
 
 
+def test_identities_of_the_layers():
+    """One number a network, temperature and hidden layer: right ones pass, a bias of 8 errors does not."""
+    data = run(n_networks=400, n_draws=400)
+    scatter = 0.1 * np.random.default_rng(3).standard_normal((400, 3, 1))
+    data.arrays[Key.WEIGHT_RESPONSE_SUM] = np.zeros((400, 3, 1))
+    for bias, names in ((0.0, set()), (0.04, {"identities of the layers"})):
+        data.arrays[Key.WEIGHT_EXCESS_SUM] = 400 * (scatter + bias)
+        assert failed(data) == names
+    assert equilibration(data).not_recorded == ()
+    assert "layer 1" in next(reason for reason in equilibration(data).reasons if "layers" in reason)
+    assert "recorded none" in equilibration(run()).not_recorded[0]
+
+
 def test_json():
     record = json.loads(json.dumps(equilibration(run(round_trips=0)).to_json()))
     assert list(record) == ["equilibrated", "reasons", "checks", "not_recorded", "beta", "hard_networks", "networks"]
     assert len(record["networks"]) == 12
-    cells = ["ess_energy", "tau_energy", "ess_overlap", "tau_overlap", "r_hat"]
+    cells = ["ess_energy", "tau_energy", "ess_overlap", "tau_overlap", "r_hat", "nested_r_hat"]
     assert list(record["networks"][0]) == ["network", "ok", "round_trips", *cells]
     assert all(len(record["networks"][0][name]) == 3 for name in cells)
     assert not any(network["ok"] for network in record["networks"])

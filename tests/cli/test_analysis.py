@@ -1,6 +1,7 @@
 """`health`, `estimate` and `free-energy`: words, JSON, files, and one clear error where there is nothing to say."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def failure_of(capsys, *arguments):
     return answer.status, answer.err
 
 
-@pytest.mark.parametrize("name", ["health", "estimate", "free-energy"])
+@pytest.mark.parametrize("name", ["health", "estimate", "export", "free-energy", "overlap"])
 def test_help(capsys, name):
     assert "--json" in answer_of(capsys, name, "--help")
 
@@ -43,7 +44,7 @@ def test_health(capsys, run):
     for reason in record["reasons"]:
         assert reason in text
     for words in (
-        "not checked: identity A of each layer",
+        "identities of the layers: largest deviation",
         "max tau_overlap",
         f"equilibrated: {record['equilibrated']}",
     ):
@@ -69,6 +70,29 @@ def test_resamples_in_another_format(capsys, run, tmp_path):
     status, message = failure_of(capsys, "estimate", run, "--resamples", tmp_path / "r.csv")
     assert status == 2
     assert ".npz" in message
+
+
+def test_overlap(capsys, run, tmp_path):
+    record = json_of(capsys, "overlap", run, run, "--figure", tmp_path / "o.png")
+    assert list(record) == ["runs", "figure"]
+    assert [r["directory"] for r in record["runs"]] == [str(run)] * 2
+    assert len(record["runs"][0]["laws"]) == 8
+    assert_is_a_picture(tmp_path / "o.png")
+    text = answer_of(capsys, "overlap", run, "--layer", "1", "--figure", tmp_path / "o.png")
+    assert "share of networks" in text
+    assert len([line for line in text.splitlines() if line.startswith("8 ")]) == 4
+    status, message = failure_of(capsys, "overlap", run, "--layer", "2")
+    assert status == 2
+    assert "--layer is 0 to 1 here, found 2" in message
+
+
+def test_export(capsys, run, tmp_path):
+    assert json_of(capsys, "export", run, "--to", tmp_path / "run.nc") == {"files": [str(tmp_path / "run.nc")]}
+    assert str(tmp_path / "csv" / "energy_density.csv") in answer_of(capsys, "export", run, "--to", tmp_path / "csv")
+    status, message = failure_of(capsys, "export", run, "--to", tmp_path / "run.nc")
+    assert status == 2
+    assert "--force" in message
+    json_of(capsys, "export", run, "--to", tmp_path / "run.nc", "--force")
 
 
 def test_free_energy(capsys, run, tmp_path):
@@ -126,6 +150,46 @@ def test_runs_without_a_free_energy(capsys, tmp_path, changes, words):
     config = small_data_without_ladder(sections)
     finished(config, tmp_path / "run")
     status, message = failure_of(capsys, "free-energy", tmp_path / "run")
+    assert status == 1
+    assert words in message
+
+
+FILES = {"health": [], "estimate": [], "overlap": [], "compare": [], "free-energy": [], "export": ["--to", "out.nc"]}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_segments_of_different_configurations(capsys, run, tmp_path, monkeypatch, name):
+    """Somebody copied a results file of another seed into the directory."""
+    monkeypatch.chdir(tmp_path)
+    mixed = tmp_path / "mixed"
+    shutil.copytree(run, mixed)
+    sections = {"run": {"n_sweeps": 200, "measure_every": 1, "seed": 12}, "output": {"segment_sweeps": 100}}
+    finished(small_config(model=LINEAR, tempering={"beta_max": 1.0}, **sections), tmp_path / "other")
+    shutil.copy(tmp_path / "other/segments/segment-000001.h5", mixed / "segments")
+    before = sorted(mixed.rglob("*"))
+    status, message = failure_of(capsys, name, mixed, *FILES[name])
+    assert status == 1
+    assert "segment-000001.h5 is of another configuration than run.json: move it out of" in message
+    assert sorted(mixed.rglob("*")) == before
+    assert not (tmp_path / "out.nc").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("estimate", "at least 4 of them, found 2: set model.n_networks higher"),
+        ("overlap", "at least 4 of them, found 2: set model.n_networks higher"),
+        ("health", "needs 20 draws and 4 networks, found 200 draws of 2 networks"),
+    ],
+)
+def test_too_few_networks(capsys, tmp_path, name, words):
+    sections = {"run": {"n_sweeps": 200, "measure_every": 1}, "output": {"segment_sweeps": 100}}
+    finished(small_config(model=LINEAR | {"n_networks": 2}, tempering={"beta_max": 1.0}, **sections), tmp_path / "run")
+    if name == "health":
+        assert json_of(capsys, name, tmp_path / "run")["equilibrated"] == "unknown"
+        assert words in answer_of(capsys, name, tmp_path / "run")
+        return
+    status, message = failure_of(capsys, name, tmp_path / "run")
     assert status == 1
     assert words in message
 

@@ -10,9 +10,9 @@ import pytest
 from mcmc._version import __version__
 from mcmc.analysis.health import run_health
 from mcmc.compare.comparison import compare_with_theory
+from mcmc.interrupt import EXIT_INTERRUPTED
 from mcmc.io.directory import RunDirectory
 from mcmc.io.reader import read_run
-from mcmc.run.driver import EXIT_INTERRUPTED
 from mcmc.run.simulation import Simulation
 from tests.plots.test_figures import assert_is_a_picture
 from tests.support.cli import answer_of, invoke, json_of
@@ -62,7 +62,7 @@ def test_without_a_command_the_help_is_shown(capsys):
 
 def test_run_and_resume(capsys, tmp_path, toml):
     record = json_of(capsys, "run", toml, "--out", tmp_path / "run")
-    keys = ["directory", "is_complete", "sweep", "n_total", "seconds", "signal_name", "exit_code"]
+    keys = ["directory", "is_complete", "sweep", "n_total", "seconds", "signal_name", "reason", "exit_code"]
     keys += ["trajectories"]
     assert list(record) == keys
     assert record | {"seconds": 0} == {
@@ -72,6 +72,7 @@ def test_run_and_resume(capsys, tmp_path, toml):
         "n_total": 138,
         "seconds": 0,
         "signal_name": None,
+        "reason": None,
         "exit_code": 0,
         "trajectories": run_health(tmp_path / "run")["trajectories"],
     }
@@ -161,6 +162,7 @@ def test_status(capsys, complete):
         "state",
         "sweep",
         "n_total",
+        "until_error",
         "n_segments",
         "n_segments_total",
         "acceptance",

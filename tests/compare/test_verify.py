@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import norm, t
 
 from mcmc.compare import verify
+from mcmc.compare.check import N_SIGMA, replica_check, statistical_check
 from mcmc.compare.verify import verify_config
 from mcmc.systems.mlp.energy import MlpSystem
 from tests.support.broken import FAULTS
@@ -45,7 +46,16 @@ def test_sound_samplers_pass(sections):
     checks = verify_config(small_config(**sections))
     assert failed(checks) == []
     names = " ".join(check.name for check in checks)
-    for check in ("gradient", "circle: <e>", "sphere: Var e", "sphere: <q>", "linear: <e>", "uniform", "identity A"):
+    for check in (
+        "layers: <ln det Sigma_2>",
+        "gradient",
+        "circle: <e>",
+        "sphere: Var e",
+        "sphere: <q>",
+        "linear: <e>",
+        "uniform",
+        "identity A",
+    ):
         assert check in names
     assert ("float32" in names) == (sections is not CONFIG)
     assert any(check.name.startswith("slope of log P ratio") for check in checks)
@@ -86,7 +96,7 @@ def test_lost_precision_is_caught(monkeypatch):
 
 def test_idle_replicas_fail():
     """Values without scatter are no evidence."""
-    check = verify._replica_check("idle", np.zeros((5, 8)), 0.0)
+    check = replica_check("idle", np.zeros((5, 8)), 0.0)
     assert not check.passed
     assert check.n_sigma == math.inf
     json.dumps(check.to_json())
@@ -94,10 +104,10 @@ def test_idle_replicas_fail():
 
 @pytest.mark.parametrize("n", [4, 64])
 def test_bound_is_that_of_students_t(n):
-    bound = t.isf(norm.sf(verify.N_SIGMA), n - 1)
-    assert verify._check("x", 0.99 * bound, 1.0, 0.0, n).passed
-    assert not verify._check("x", 1.01 * bound, 1.0, 0.0, n).passed
-    assert not verify._check("x", -1.01 * bound, 1.0, 0.0, n).passed
+    bound = t.isf(norm.sf(N_SIGMA), n - 1)
+    assert statistical_check("x", 0.99 * bound, 1.0, 0.0, n).passed
+    assert not statistical_check("x", 1.01 * bound, 1.0, 0.0, n).passed
+    assert not statistical_check("x", -1.01 * bound, 1.0, 0.0, n).passed
 
 
 def test_slope_of_two_gaussians():

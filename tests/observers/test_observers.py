@@ -8,9 +8,9 @@ from mcmc.io.schema import Key
 from mcmc.observers.acceptance import StepDiagnostics
 from mcmc.observers.base import Measurement, StepStatistics
 from mcmc.observers.histogram import OverlapHistogram
-from mcmc.observers.identity import IdentityA
+from mcmc.observers.identity import IdentityA, WeightIdentities
 from mcmc.observers.series import Series
-from mcmc.systems.base import Overlaps
+from mcmc.systems.base import Overlaps, WeightIdentity
 
 D, K, R, L, N_SITES, N_BINS, N_DRAWS = 3, 4, 3, 2, 16, 10, 7
 P = R * (R - 1) // 2
@@ -26,7 +26,8 @@ def measurement(seed: int) -> Measurement:
     def draw(*shape):
         return torch.randn(shape, generator=g, dtype=torch.float64)
 
-    overlaps = Overlaps(0.6 * draw(D, K, P, L + 1), draw(D, K, R, L + 1) ** 2)
+    identity = WeightIdentity(draw(D, K, L), draw(D, K, L))
+    overlaps = Overlaps(0.6 * draw(D, K, P, L + 1), draw(D, K, R, L + 1) ** 2, identity)
     return Measurement(BETA, 10 * draw(*SHAPE), N_SITES, overlaps)
 
 
@@ -41,6 +42,7 @@ MAKE = {
     "series": lambda: Series(N_DRAWS, SHAPE, L + 1, CPU),
     "histogram": lambda: OverlapHistogram(D, K, RANGES, N_BINS, CPU),
     "identity": lambda: IdentityA(D, K, CPU),
+    "weight_identity": lambda: WeightIdentities(D, K, L, CPU),
     "steps": lambda: StepDiagnostics(SHAPE, CPU),
 }
 
@@ -129,6 +131,13 @@ def test_identity():
     np.testing.assert_allclose(result[Key.IDENTITY_ENERGY], energy, rtol=1e-12)
     np.testing.assert_allclose(result[Key.IDENTITY_OVERLAP], -BETA.numpy() * (within - between), rtol=1e-12)
     assert np.abs(result[Key.IDENTITY_OVERLAP][:, 1:]).min() > 1e-3
+
+
+def test_weight_identity():
+    result = seen("weight_identity").result()
+    for key, side in ((Key.WEIGHT_EXCESS_SUM, "excess"), (Key.WEIGHT_RESPONSE_SUM, "response")):
+        wanted = np.sum([getattr(one.overlaps.weight_identity, side).numpy() for one in DRAWS], axis=0)
+        np.testing.assert_allclose(result[key], wanted, rtol=1e-12)
 
 
 def test_steps():

@@ -9,11 +9,13 @@ import pytest
 
 from mcmc.compare import comparison as comparison_module
 from mcmc.compare.comparison import compare_with_theory
+from mcmc.compare.overlaps import overlap_report
 from mcmc.errors import StorageError, UsageError
 from mcmc.io.reader import read_run
 from mcmc.plots.comparison import STEM_HEIGHT, comparison_figure
 from mcmc.plots.diagnostics import diagnostics_figure
 from mcmc.plots.energy import energy_figure
+from mcmc.plots.overlaps import overlaps_figure
 from mcmc.plots.style import pick, save, temperature_colours
 from mcmc.plots.waterfall import waterfall_figure
 from tests.support.broken_phase import FULL, ONE_STEP, run_with_law, with_prediction
@@ -233,3 +235,18 @@ def test_pick(n, at_most):
 
 def test_colours_differ():
     assert len(np.unique(temperature_colours(np.arange(12.0)), axis=0)) == 12
+
+
+def test_overlaps_of_a_broken_phase(monkeypatch, tmp_path):
+    """Bands hold the averages, single networks are drawn, the share of networks stands beside 1/3."""
+    with_prediction(monkeypatch, FULL)
+    report = overlap_report(run_with_law(FULL))
+    figure = overlaps_figure([report, report], [0, 1])
+    assert len(figure.axes) == 6
+    laws, networks, share = figure.axes[:3]
+    assert [text.get_text().split("$")[1] for text in laws.get_legend().get_texts()] == [r"\beta"] * 2
+    assert len(networks.patches) == 9  # eight networks and their average
+    symmetric, broken = [line.get_ydata() for line in share.lines if line.get_color() == "black"][:2]
+    assert np.isnan([symmetric[-1], *broken[:-1]]).all()
+    assert (broken[-1], symmetric[0]) == pytest.approx((1 / 3, 0.0))
+    assert_is_a_picture(save(figure, tmp_path / "overlaps.png"))

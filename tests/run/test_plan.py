@@ -59,7 +59,7 @@ def test_memory_of_what_is_kept(dtype, n_replicas):
     state = simulation.chains[0]
     assert memory["positions"] == 2 * 3 * state.x.nbytes
     layers = simulation.system.layers(state.x)[1:]
-    assert memory["activations"] == 2 * sum(a.nbytes for a in layers)
+    assert memory["activations"] == 3 * sum(a.nbytes for a in layers)
 
 
 def test_memory_by_hand():
@@ -72,7 +72,7 @@ def test_memory_by_hand():
     assert memory_bytes(config) == {
         "weights": 10 * (100 * 200 + 200) * 4,
         "positions": 6 * chains * 100 * 4,
-        "activations": 2 * 200 * (4 * 4 * 2) * 4,
+        "activations": 3 * 200 * (4 * 4 * 2) * 4,
         "series_of_a_segment": 50 * (8 * chains + 4 * 2 * (chains + chains // 2)),
         "histograms": 8 * 2 * 10 * 4 * 100,
     }

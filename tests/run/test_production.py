@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from mcmc.errors import CheckpointError
 from mcmc.io.checkpoint import load_checkpoint
 from mcmc.io.directory import RunDirectory
 from mcmc.io.reader import read_run
 from mcmc.io.schema import DATASETS, Key
 from mcmc.io.segment import read_segment
+from mcmc.run.production import Production
 from mcmc.run.simulation import Simulation
 from mcmc.types import replica_pairs
 from tests.support.runs import finished, small_config
@@ -51,6 +53,7 @@ def test_shapes(produced):
         "slot": config.tempering.n_temperatures,
         "pair": len(replica_pairs(config.tempering.n_replicas)),
         "layer": config.model.depth + 1,
+        "hidden_layer": config.model.depth,
         "bin": config.output.n_bins + 2,
         "edge": config.output.n_bins + 1,
         "moment": 4,
@@ -178,3 +181,15 @@ def test_network_numbers(produced):
     first = config.model.first_network
     assert scales["network"].tolist() == list(range(first, first + config.model.n_networks))
     assert attributes["physics_hash"] == config.physics_hash()
+
+
+def test_checkpoint_of_another_version(tmp_path):
+    """One that observed less: what is missing, and what to do, instead of a traceback."""
+    config = small_config()
+    finished(config, tmp_path / "run")
+    checkpoint = load_checkpoint(RunDirectory(tmp_path / "run").checkpoints)
+    arrays = {name: array for name, array in checkpoint.arrays.items() if "weight_identity" not in name}
+    production = Production(config, Simulation.start(config, torch.device("cpu")))
+    with pytest.raises(CheckpointError, match=r"lacks observers/weight_identity/excess, .*another version") as caught:
+        production.load_arrays(arrays, checkpoint.meta)
+    assert len(caught.value.missing) == 2

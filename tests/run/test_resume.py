@@ -10,9 +10,10 @@ import time
 import pytest
 
 from mcmc.errors import CheckpointError, RunDirectoryError, SegmentError
+from mcmc.interrupt import EXIT_INTERRUPTED, SIGNALS
 from mcmc.io.directory import RunDirectory
 from mcmc.kernels.registry import KERNELS
-from mcmc.run.driver import EXIT_INTERRUPTED, SIGNALS, run
+from mcmc.run.driver import run
 from mcmc.run.production import Production
 from mcmc.run.simulation import Simulation
 from tests.support.runs import (

@@ -8,12 +8,14 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import kstest, norm, t
 
+from mcmc.analysis.equilibration import equilibration
 from mcmc.analysis.estimate import network_average
-from mcmc.analysis.measured import identity_a, network_means
+from mcmc.analysis.measured import identity_a, network_means, weight_identities
 from mcmc.compare.comparison import compare_with_theory
 from mcmc.compare.verify import slope_check
 from mcmc.config import load_config, parse_config
 from mcmc.io.reader import read_run
+from mcmc.io.schema import Key
 from mcmc.run.driver import run
 from mcmc.run.simulation import Simulation
 from tests.support.broken import swap_sign
@@ -56,19 +58,30 @@ def identity_run(tmp_path, activation, width_ratios, seed=3):
         }
     )
     run(config, tmp_path / "run", is_quiet=True)
-    return network_means(read_run(tmp_path / "run"))
+    return read_run(tmp_path / "run")
 
 
 @pytest.mark.parametrize("width_ratios", [[1.0], [1.5, 0.75]], ids=["L1", "L2"])
 @pytest.mark.parametrize("activation", ["tanh", "sin"])
-def test_identity_a(tmp_path, activation, width_ratios):
+def test_identities_of_readout_and_weights(tmp_path, activation, width_ratios):
     """Errors from per-network differences; the wrong sign of the right-hand side is rejected by the same bound."""
-    means = identity_run(tmp_path, activation, width_ratios)
+    data = identity_run(tmp_path, activation, width_ratios)
+    means = network_means(data)
     for estimate in identity_a(means):
         assert estimate.agrees(0.0, n_sigma=4)
         assert estimate.stderr < 0.05
     wrong = means.energy - means.beta * (means.self_overlap[..., -1] - means.overlap[..., -1])
     assert not network_average(wrong[:, -1]).agrees(0.0, n_sigma=4)
+    right = weight_identities(data)
+    assert right.shape == (96, 6, len(width_ratios))
+    for per_network in right.reshape(96, -1).T:
+        assert network_average(per_network).agrees(0.0, n_sigma=4)
+    data.arrays[Key.WEIGHT_RESPONSE_SUM] *= -1
+    wrong = weight_identities(data)
+    for layer in range(len(width_ratios)):
+        assert not network_average(wrong[:, -1, layer]).agrees(0.0, n_sigma=4)
+    (finding,) = (f for f in equilibration(data).findings if f.check == "identities of the layers")
+    assert not finding.ok
 
 
 def test_slope_of_neighbouring_temperatures():

@@ -58,7 +58,7 @@ def full_first_kick(monkeypatch) -> None:
 
 def forgotten_projection(monkeypatch) -> None:
     """The momentum is refreshed in the ambient space and never made tangent."""
-    monkeypatch.setattr(Sphere, "project_tangent", lambda self, x, v: v)
+    monkeypatch.setattr(Sphere, "project_tangent", lambda self, x, v, out=None: v)
 
 
 def swap_sign(monkeypatch) -> None:

@@ -39,4 +39,4 @@ def emulate(monkeypatch, *, energies: torch.dtype | None = None, noise: float = 
     monkeypatch.setattr(MlpSystem, "_fused", None)
     monkeypatch.setattr(MlpSystem, "energy", energy)
     monkeypatch.setattr(MlpSystem, "energy_and_grad", energy_and_grad)
-    monkeypatch.setattr(MlpSystem, "grad", lambda self, x: energy_and_grad(self, x)[1])
+    monkeypatch.setattr(MlpSystem, "grad", lambda self, x, out=None: energy_and_grad(self, x)[1])

@@ -18,6 +18,7 @@ LENGTHS = {
     "slot": 3,
     "pair": 1,
     "layer": 2,
+    "hidden_layer": 1,
     "bin": 12,
     "edge": 11,
     "moment": 4,

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mcmc.systems.manifolds import Sphere
+from mcmc.systems.manifolds import Euclidean, Sphere
 
 
 @pytest.fixture
@@ -87,3 +87,18 @@ def test_random_points_are_uniform():
     x = sphere.random_point(torch.randn(n, 5, generator=torch.Generator().manual_seed(2), dtype=torch.float64))
     values = x[:, 0] ** 4 / 25
     assert abs(values.mean() - 3 / 35) < 5 * values.std() / math.sqrt(n)
+
+
+def test_flat_space():
+    """Straight lines, reversible, volume kept; everything is tangent and there is no draw from Lebesgue measure."""
+    flat, generator = Euclidean(4), torch.Generator().manual_seed(1)
+    x, p = (torch.randn(2, 3, 4, generator=generator, dtype=torch.float64) for _ in range(2))
+    time = torch.rand(2, 3, generator=generator, dtype=torch.float64)
+    y, q = flat.geodesic_flow(x, p, time)
+    assert torch.allclose(y, x + time.unsqueeze(-1) * p)
+    assert torch.equal(q, p)
+    assert torch.allclose(flat.geodesic_flow(y, -q, time)[0], x)
+    assert torch.equal(flat.project_tangent(x, p), p)
+    assert flat.reproject(x, p) == (x, p)
+    assert flat.random_point(p) is None
+    assert flat.dimension == 4

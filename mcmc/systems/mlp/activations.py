@@ -33,6 +33,7 @@ class Activation:
         dphi:   (h, phi(h)) -> phi'(h), elementwise; at a kink, the derivative from the left.
         slopes: (slope for h < 0, slope for h > 0) if phi is piecewise linear with its kink at 0, else None.
         bound:  sup |phi|, math.inf if unbounded.
+        in_place: (h, slope): phi(h) over h and phi'(h) over slope, without memory of its own; None if nobody wrote it.
     """
 
     name: str
@@ -41,6 +42,16 @@ class Activation:
     params: dict[str, float] = field(default_factory=dict)
     slopes: tuple[float, float] | None = None
     bound: float = math.inf
+    in_place: Callable[[Tensor, Tensor], None] | None = None
+
+    def apply_(self, h: Tensor, slope: Tensor) -> None:
+        """Write phi(h) over h and phi'(h) over slope."""
+        if self.in_place is not None:
+            self.in_place(h, slope)
+            return
+        a = self.phi(h)
+        slope.copy_(self.dphi(h, a))
+        h.copy_(a)
 
 
 def _linear(depth: int) -> Activation:
@@ -48,15 +59,26 @@ def _linear(depth: int) -> Activation:
 
 
 def _tanh(depth: int) -> Activation:
-    return Activation("tanh", torch.tanh, lambda h, a: 1 - a * a, bound=1.0)
+    def in_place(h: Tensor, slope: Tensor) -> None:
+        torch.addcmul(h.new_ones(()), h.tanh_(), h, value=-1, out=slope)
+
+    return Activation("tanh", torch.tanh, lambda h, a: 1 - a * a, bound=1.0, in_place=in_place)
 
 
 def _sin(depth: int) -> Activation:
-    return Activation("sin", torch.sin, lambda h, a: torch.cos(h), bound=1.0)
+    def in_place(h: Tensor, slope: Tensor) -> None:
+        torch.cos(h, out=slope)
+        h.sin_()
+
+    return Activation("sin", torch.sin, lambda h, a: torch.cos(h), bound=1.0, in_place=in_place)
 
 
 def _erf(depth: int) -> Activation:
-    return Activation("erf", torch.erf, lambda h, a: TWO_OVER_SQRT_PI * torch.exp(-h * h), bound=1.0)
+    def in_place(h: Tensor, slope: Tensor) -> None:
+        torch.mul(h, h, out=slope).neg_().exp_().mul_(TWO_OVER_SQRT_PI)
+        h.erf_()
+
+    return Activation("erf", torch.erf, lambda h, a: TWO_OVER_SQRT_PI * torch.exp(-h * h), bound=1.0, in_place=in_place)
 
 
 def _piecewise_linear(name: str, negative: float, positive: float, params: dict[str, float]) -> Activation:
@@ -67,7 +89,11 @@ def _piecewise_linear(name: str, negative: float, positive: float, params: dict[
         # tensors of h's own dtype: with two Python numbers `where` would round both to float32
         return torch.where(h > 0, h.new_full((), positive), h.new_full((), negative))
 
-    return Activation(name, phi, dphi, params, slopes=(negative, positive))
+    def in_place(h: Tensor, slope: Tensor) -> None:
+        torch.gt(h, 0, out=slope).mul_(positive - negative).add_(negative)  # `where` takes ten times longer
+        h.mul_(slope)
+
+    return Activation(name, phi, dphi, params, slopes=(negative, positive), in_place=in_place)
 
 
 def _relu(depth: int) -> Activation:
@@ -94,12 +120,18 @@ def _shaped_tanh(depth: int, shape: float = 1.0) -> Activation:
     if shape <= 0:
         raise ConfigError(f"shaped_tanh needs shape > 0, found {shape}: phi(z) = s tanh(z/s), s = shape sqrt(depth).")
     s = shape * math.sqrt(depth)
+
+    def in_place(h: Tensor, slope: Tensor) -> None:
+        torch.addcmul(h.new_ones(()), h.div_(s).tanh_(), h, value=-1, out=slope)
+        h.mul_(s)
+
     return Activation(
         "shaped_tanh",
         lambda h: s * torch.tanh(h / s),
         lambda h, a: 1 - (a / s) ** 2,
         {"shape": shape},
         bound=s,
+        in_place=in_place,
     )
 
 

@@ -26,6 +26,7 @@ from mcmc.systems.base import TrajectoryEnd
 from mcmc.systems.manifolds import Sphere
 from mcmc.systems.mlp.activations import Activation
 from mcmc.systems.mlp.networks import Networks
+from mcmc.systems.schedule import leapfrog_schedule
 
 FORCES = ("float32", "tf32", "bfloat16")
 STAGES = (
@@ -63,15 +64,8 @@ class Stages:
     def schedule(
         self, step_size: Tensor, beta: Tensor, n_leapfrog: int | Tensor, longest: int
     ) -> tuple[Tensor, Tensor]:
-        """(-beta times the duration of each kick (S + 1, D, C, 1), duration of each drift (S, D, C)), S = longest.
-
-        Chains that are done stand still. A closing half kick and the next opening one happen at the same place.
-        """
-        place = torch.arange(longest, device=beta.device).view(-1, 1, 1)
-        eps = torch.where(place < n_leapfrog, step_size, 0)
-        none = torch.zeros_like(eps[:1])
-        duration = 0.5 * (torch.cat([none, eps]) + torch.cat([eps, none]))
-        return (-duration * beta).to(step_size.dtype).unsqueeze(-1), eps
+        """`leapfrog_schedule`."""
+        return leapfrog_schedule(step_size, beta, n_leapfrog, longest)
 
     def drift(self, x: Tensor, p: Tensor, grad: Tensor, kick: Tensor, eps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Kick, then great circle: (x, p, x as a factor of the next product)."""

@@ -18,6 +18,8 @@ from mcmc.systems.manifolds import Sphere
 from mcmc.systems.mlp.batched import BatchedNetworks
 from mcmc.systems.mlp.fused import FusedNetworks
 from mcmc.systems.mlp.networks import Networks
+from mcmc.systems.mlp.portable import PortableNetworks
+from mcmc.systems.mlp.weight_identity import weight_identity
 from mcmc.types import replica_pairs
 
 
@@ -73,7 +75,9 @@ class MlpSystem:
         a, grad = self._forward_and_back(x)
         return self._read_out(a), grad
 
-    def grad(self, x: Tensor) -> Tensor:
+    def grad(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        if isinstance(self._fused, PortableNetworks):
+            return self._fused.grad(x, out)
         return self._forward_and_back(x)[1] if self._fused is None else self._fused.energy_and_grad(x)[1]
 
     def fused_leapfrog(
@@ -88,7 +92,7 @@ class MlpSystem:
         longest: int,
         reproject_every: int,
     ) -> TrajectoryEnd | None:
-        if self._fused is None:
+        if self._fused is None or isinstance(self._fused, PortableNetworks):
             return None
         if isinstance(self._fused, BatchedNetworks):
             return self._fused.leapfrog(x, p, grad, fresh, beta, step_size, n_leapfrog, longest, reproject_every)
@@ -109,17 +113,26 @@ class MlpSystem:
 
     def layers(self, x: Tensor) -> list[Tensor]:
         """[a^0 = x, a^1, ..., a^L], each (D, C, N_l)."""
-        outputs = [x]
+        return self._layers(x)[1]
+
+    def _layers(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """[h^1, ..., h^L] and [a^0, ..., a^L]."""
+        preactivations, outputs = [], [x]
         for layer in range(len(self.networks.weights)):
-            outputs.append(self.networks.activation.phi(self._preactivation(layer, outputs[-1])))
-        return outputs
+            preactivations.append(self._preactivation(layer, outputs[-1]))
+            outputs.append(self.networks.activation.phi(preactivations[-1]))
+        return preactivations, outputs
 
     def overlaps(self, x: Tensor) -> Overlaps:
-        """q^l = a^l . a'^l / N_l of every pair of replicas and r^l = |a^l|^2 / N_l; x is (D, K, R, n0)."""
+        """q^l = a^l . a'^l / N_l of every pair of replicas and r^l = |a^l|^2 / N_l; x is (D, K, R, n0).
+
+        With two replicas or more also what the identities of the weights need (`weight_identity`).
+        """
         n_networks, n_temperatures, n_replicas, n_sites = x.shape
         pairs = replica_pairs(n_replicas)
         between, within = [], []
-        for a in self.layers(x.reshape(n_networks, n_temperatures * n_replicas, n_sites)):
+        preactivations, outputs = self._layers(x.reshape(n_networks, n_temperatures * n_replicas, n_sites))
+        for a in outputs:
             a = a.view(n_networks, n_temperatures, n_replicas, -1)
             n_units = a.shape[-1]
 
@@ -132,7 +145,11 @@ class MlpSystem:
                 between.append(torch.stack([overlap(r, s) for r, s in pairs], dim=2))
             else:
                 between.append(within[-1].new_empty((n_networks, n_temperatures, 0)))
-        return Overlaps(torch.stack(between, dim=-1), torch.stack(within, dim=-1))
+        overlaps = Overlaps(torch.stack(between, dim=-1), torch.stack(within, dim=-1))
+        if not pairs:
+            return overlaps
+        h = [h.view(n_networks, n_temperatures, n_replicas, -1) for h in preactivations]
+        return overlaps._replace(weight_identity=weight_identity(self.networks, h, overlaps))
 
     def overlap_ranges(self) -> list[tuple[float, float]]:
         """[-1, 1] for the input; for a layer, what a bounded phi can reach, else 4 times the typical norm."""
@@ -153,9 +170,11 @@ class MlpSystem:
         return part
 
     @cached_property
-    def _fused(self) -> FusedNetworks | BatchedNetworks | None:
-        of_device = BatchedNetworks if self.device.type == "cuda" else FusedNetworks
-        return of_device.where_possible(self.networks, self.forces)
+    def _fused(self) -> FusedNetworks | BatchedNetworks | PortableNetworks | None:
+        if self.device.type == "cuda":
+            return BatchedNetworks.where_possible(self.networks, self.forces)
+        fused = FusedNetworks.where_possible(self.networks, self.forces)
+        return PortableNetworks.where_possible(self.networks) if fused is None else fused
 
     def _preactivation(self, layer: int, a: Tensor) -> Tensor:
         w, b = self.networks.weights[layer], self.networks.biases[layer]

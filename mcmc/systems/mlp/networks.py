@@ -106,9 +106,14 @@ class Networks:
 
         r^0 = 1,   r^l = E phi(h)^2,   h ~ N(0, sigma_w^2 r^{l-1} + sigma_b^2)
         """
-        nodes, weights = np.polynomial.hermite_e.hermegauss(99)
         norms = [1.0]
         for gain, offset in zip(self.sigma_w, self.sigma_b, strict=True):
-            h = math.sqrt(gain**2 * norms[-1] + offset**2) * torch.from_numpy(nodes)
-            norms.append(float((self.activation.phi(h) ** 2).numpy() @ weights / weights.sum()))
+            norms.append(typical_square(self.activation, gain**2 * norms[-1] + offset**2))
         return norms
+
+
+def typical_square(activation: Activation, variance: float) -> float:
+    """E phi(h)^2, h ~ N(0, variance), to the few digits that a scale needs."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(99)
+    phi = activation.phi(math.sqrt(variance) * torch.from_numpy(nodes)).numpy()
+    return float(phi**2 @ weights / weights.sum())

@@ -16,6 +16,7 @@ import torch
 
 from mcmc.errors import QuadratureError
 from mcmc.systems.mlp.activations import Activation
+from mcmc.theory.gaussian_average import even_moment
 from mcmc.theory.gaussian_field.covariance import MAX_ORDER, Array
 
 TOL = 1e-12  # wanted: error of K and of C-derivatives up to MAX_ORDER, relative to their size
@@ -72,7 +73,8 @@ def hermite_dual(activation: Activation, variance: float) -> tuple[Callable[[Arr
             )
         n_terms *= 2
     finer = hermite_coefficients(activation, variance, n_terms, step / 2) ** 2
-    error = float(np.sum(np.abs(finer - squares)) + abs(_mean_square(activation, variance) - np.sum(finer)))
+    # an independent rule for E phi^2
+    error = float(np.sum(np.abs(finer - squares)) + abs(even_moment(activation, variance, 2) - np.sum(finer)))
     if error > math.sqrt(TOL) * np.sum(finer):
         raise QuadratureError(
             f"Hermite series of '{activation.name}' at pre-activation variance {variance:.4g}: halving the step "
@@ -132,10 +134,3 @@ def _relative_tail(squares: Array) -> float:
     last = float(np.sum(fourth[-len(fourth) // 8 :]))
     # rounding leaves a_n^2 ~ 1e-33, which n^4 magnifies: a polynomial phi has no tail to compare with
     return last / max(total, 1e-12 * float(np.sum(squares)))
-
-
-def _mean_square(activation: Activation, variance: float) -> float:
-    """E phi(sqrt(S) z)^2 by an independent rule, trapezoid on a grid not shared with the coefficients."""
-    z = np.arange(-9.0, 9.0, 0.0173)
-    phi = activation.phi(torch.from_numpy(math.sqrt(variance) * z)).numpy()
-    return float(np.sum(phi**2 * np.exp(-(z**2) / 2)) * 0.0173 / math.sqrt(2 * math.pi))

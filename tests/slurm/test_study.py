@@ -1,0 +1,62 @@
+"""A study through a real Slurm, with a walltime shorter than the study, ends with the bytes of one without Slurm."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import warnings
+from pathlib import Path
+
+import pytest
+
+from mcmc.study.config import load_study
+from tests.slurm.cluster import cluster, why_not
+from tests.support.runs import INSTALLED
+from tests.support.studies import contents_of, reference_of, write_study
+
+# two items side by side, each of more sweeps than one job has time for
+LONG = {
+    "model": {"width_ratios": [4.0]},
+    "tempering": {"n_temperatures": 8},
+    "run": {"n_burn_in": 1500, "n_sweeps": 4500, "measure_every": 100, "checkpoint_every_s": 5.0},
+    "output": {"segment_sweeps": 1500},
+}
+WALLTIME, GRACE = "01:00", 25  # Slurm's least walltime; items start and work in the 35 seconds before the grace
+
+
+@pytest.fixture
+def slurm():
+    reason = why_not()
+    if reason:
+        warnings.warn(f"studies are NOT tested through Slurm: {reason}", stacklevel=1)
+        pytest.skip(reason)
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))  # of a short name: sockets live in it
+    try:
+        with cluster(folder) as environment:
+            yield environment
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_study_longer_than_its_jobs(tmp_path, slurm):
+    path = write_study(tmp_path, n_inputs=[16], n_networks=4, base=LONG)
+    command = [INSTALLED, "study", "run", str(path), "--out", str(tmp_path / "out"), "--json", "--engine", "slurm"]
+    options = ["--partition", "loop", "--walltime", WALLTIME, "--grace", str(GRACE), "--workers-per-node", "2"]
+    done = subprocess.run([*command, *options], env=slurm, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcome = json.loads(done.stdout)
+    jobs = list((tmp_path / "out/logs/parsl").glob("*/submit_scripts/*.stdout"))
+    assert outcome["n_lost"] >= 2, "the study fitted into one job: make it longer"
+    assert len(jobs) >= 2
+    assert contents_of(tmp_path / "out") == reference_of(load_study(path), tmp_path / "reference")
+    queue = subprocess.run(["squeue", "--noheader"], env=slurm, capture_output=True, text=True)
+    assert "RUNNING" not in queue.stdout
+    assert "PENDING" not in queue.stdout
+
+
+def test_a_partition_that_is_not_there(tmp_path, slurm):
+    path = write_study(tmp_path)
+    command = [INSTALLED, "study", "run", str(path), "--out", str(tmp_path / "out"), "--engine", "slurm"]
+    done = subprocess.run([*command, "--partition", "gpu"], env=slurm, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "there is no 'gpu'" in done.stderr
