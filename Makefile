@@ -1,9 +1,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: setup quickstart test lint bench bench-theory bench-peers faults clean
+.PHONY: setup quickstart test lint bench bench-all bench-theory bench-peers faults clean
 
 setup: $(VENV)/installed
 
@@ -43,10 +44,11 @@ bench: setup
 	$(BIN)/python benchmarks/ceiling.py
 	$(BIN)/python benchmarks/gradient_table.py --short
 
+bench-all: setup $(PEERS)/installed
+	PYTHON=$(BIN)/python PEER_PYTHON=$(PEERS)/bin/python benchmarks/all.sh
+
 bench-theory: setup
 	$(BIN)/python benchmarks/theory.py
-
-PEERS := .venv-peers
 
 bench-peers: setup $(PEERS)/installed
 	$(BIN)/python benchmarks/peers.py --peer-python $(PEERS)/bin/python --activation tanh --depth 2 --n-inputs 256

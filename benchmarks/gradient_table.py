@@ -9,6 +9,7 @@ turns, so the ratios hold on a busy machine better than the rates. With --clock 
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -46,7 +47,7 @@ def line(activation: str, depth: int, n_inputs: int, engine: str, *, repetitions
     work = {"float32": gradients}
     if engine == "amx":
         calls["bfloat16"], work["bfloat16"] = sweeps(config_of(**case, force_dtype="bfloat16"))
-    if clock == "wall":
+    if clock == "wall" and len(os.sched_getaffinity(0)) > 1:
         two, work["two"] = sweeps(config)
         calls["two"] = with_threads(2, two)
     peak_flops = limit()
@@ -77,6 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--short", action="store_true", help="tanh and sin alone, three repetitions")
     parser.add_argument("--activations", nargs="+", choices=ACTIVATIONS, default=ACTIVATIONS)
+    parser.add_argument("--shapes", nargs="+", metavar="NxL", default=[f"{n}x{depth}" for n, depth in SHAPES])
     parser.add_argument("--repetitions", type=int, default=11)
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     arguments = parser.parse_args()
@@ -85,7 +87,8 @@ def main() -> None:
         raise SystemExit("no compiled kernels on this processor (or MLP_GIBBS_SIMD forbids them)")
     torch.set_num_threads(1)
     repetitions = 3 if arguments.short else arguments.repetitions
-    for n_inputs, depth in SHAPES:
+    for shape in arguments.shapes:
+        n_inputs, depth = (int(number) for number in shape.split("x"))
         for activation in ("tanh", "sin") if arguments.short else arguments.activations:
             report(line(activation, depth, n_inputs, engine, repetitions=repetitions, clock=arguments.clock))
 

@@ -5,6 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mcmc.cli.function_space_figures import figures
+from mcmc.cli.function_space_gibbs import gibbs
+from mcmc.cli.function_space_options import (
+    DepthOption,
+    DeviceOption,
+    InputsOption,
+    NetworksOption,
+    SeedOption,
+    WeightsOption,
+    WidthOption,
+)
 from mcmc.cli.output import JsonOption, print_json, print_table
 
 if TYPE_CHECKING:
@@ -17,14 +28,9 @@ function_space = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-WeightsOption = Annotated[str, typer.Option(help="continuous (rotated by eta_l) or binary (flipped with p_l).")]
-DepthOption = Annotated[int, typer.Option(help="Layers of weights, L.")]
 SimulateOption = Annotated[bool, typer.Option("--simulate", help="Measure it in explicit networks too.")]
-WidthOption = Annotated[int, typer.Option(help="Units of a simulated layer (channels, with --window); odd.")]
-NetworksOption = Annotated[int, typer.Option(help="Simulated pairs of networks.")]
-InputsOption = Annotated[int, typer.Option(help="Random inputs of each simulated network.")]
-SeedOption = Annotated[int, typer.Option(help="Of weights, inputs and wiring.")]
-DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+function_space.command()(gibbs)
+function_space.command()(figures)
 
 
 @function_space.command()

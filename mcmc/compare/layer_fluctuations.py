@@ -13,7 +13,7 @@ from mcmc.systems.layers.chain import LayerChain
 from mcmc.systems.layers.explicit import explicit_samples
 from mcmc.theory.layers.corrections import next_order
 from mcmc.theory.layers.exact import HomogeneousChain, is_homogeneous
-from mcmc.theory.layers.fluctuations import FreeField
+from mcmc.theory.layers.fluctuations import FreeField, layer_covariance
 from mcmc.theory.layers.model import LayerTheory
 from mcmc.theory.layers.spectrum import periodogram
 from mcmc.theory.layers.transfer import has_transfer_matrix, stationary_law
@@ -95,6 +95,39 @@ def variance_samples(
     )
     draw = explicit_samples if explicit else ancestral_samples
     return draw(chain, seed).sigma[:, :, 0, 0].numpy()
+
+
+def pair_samples(theory: LayerTheory, width: int, depth: int, first: Array, *, n_networks: int, seed: int) -> Array:
+    """(Sigma_aa, Sigma_ab, Sigma_bb) of two inputs in every layer of independent networks: (D, depth, 3)."""
+    aa, ab, bb = first
+    sigma_1 = torch.tensor([[aa, ab], [ab, bb]], dtype=torch.float64)
+    ids = torch.arange(n_networks)
+    chain = LayerChain(ids, theory.activation, width, depth, theory.sigma_w, theory.sigma_b, sigma_1)
+    sigma = ancestral_samples(chain, seed).sigma.numpy()
+    return np.stack([sigma[..., 0, 0], sigma[..., 0, 1], sigma[..., 1, 1]], axis=-1)
+
+
+def covariance_with_site(values: Array, site: int, expected: Array) -> Measured:
+    """Cov(x_site, x_m) over networks, m = 0 ... L - 1, of values (D, L)."""
+    d = _centred(values)
+    return _measured([network_average(column) for column in (d[:, site : site + 1] * d).T], expected)
+
+
+def factorial_divergence(sigma: Array, theory: LayerTheory, width: int) -> Measured:
+    """Divergence of the chain from the factorial approximation, layer by layer, in nats: (L,).
+
+    KL_l = (N/2) E[Sigma_l/S_l - 1 - ln(Sigma_l/S_l)],  S_l the variance at infinite width; to leading order
+    N C(l, l)/(4 S_l^2), which does not vanish for wide networks.
+
+    Args:
+        sigma: (D, L), the first column one number.
+    """
+    first, depth = float(sigma[0, 0]), sigma.shape[1]
+    variances = theory.variances(first, depth)
+    ratio = sigma / variances
+    of_network = 0.5 * width * (ratio - 1 - np.log(ratio))
+    expected = np.diagonal(layer_covariance(theory, first, depth)) / (4 * variances**2)
+    return _measured([network_average(column) for column in of_network.T], expected)
 
 
 def covariance_by_lag(sigma: Array, expected: Array) -> Measured:

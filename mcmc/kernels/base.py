@@ -83,9 +83,14 @@ class StepParams:
 class Kernel(Protocol):
     """One way to move. Frozen; its fields are numbers that no adaptation changes."""
 
-    name: str
-    target_acceptance: float
-    n_gradients_per_step: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def target_acceptance(self) -> float: ...
+
+    @property
+    def n_gradients_per_step(self) -> int: ...
 
     def init(self, streams: Streams, system: System, x: Tensor) -> ChainState:
         """State at the positions given."""

@@ -35,6 +35,7 @@ from mcmc.run.production import Production
 from mcmc.run.progress import Progress
 from mcmc.run.rounds import burn_in_rounds
 from mcmc.run.simulation import Simulation
+from mcmc.systems.mlp.batched import compile_failure
 
 
 class Until(Protocol):
@@ -142,7 +143,7 @@ class _Driver:
         self._check_segments(checkpoint)
         self.simulation = Simulation.start(config, device)
         self.production = Production(config, self.simulation)
-        self.is_fallback_told = self.is_capture_failure_told = False
+        self.is_fallback_told = self.is_capture_failure_told = self.is_compile_failure_told = False
         if checkpoint is not None:
             self._take_up(checkpoint)
         self.progress = Progress(self.total, self.simulation.sweep, is_quiet=is_quiet)
@@ -251,6 +252,10 @@ class _Driver:
             self.is_capture_failure_told = True
             self.directory.log("no CUDA graphs", reason=recorder.failure)
             self.progress.note(f"sweeps are not captured as CUDA graphs: {recorder.failure}")
+        reason = compile_failure()
+        if reason is not None and not self.is_compile_failure_told:
+            self.is_compile_failure_told = True
+            self.directory.log("stages in plain torch", reason=reason)
 
     def _phase(self) -> str:
         return "burn-in" if self.simulation.sweep < self.config.run.n_burn_in else "production"

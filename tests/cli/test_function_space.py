@@ -124,3 +124,45 @@ def test_errors(line, why):
 def test_missing_device_is_told():
     with pytest.raises(DeviceError, match="cuda:99"):
         run("overlap", "--perturbation", "0.1", "--simulate", "--device", "cuda:99")
+
+
+def test_gibbs_measure_and_figures(tmp_path):
+    """A short ladder, its document, and every figure at a tiny size."""
+    line = "gibbs --lowest 2 --highest 6 --width 5 --temperatures 3 --teachers 2 --burn-in 20 --sweeps 20"
+    document = record(line)
+    assert [point["inverse_temperature"] for point in document["points"]] == [2, 4, 6]
+    for point in document["points"]:
+        assert 0 <= point["error"]["value"] <= 0.5
+        assert len(point["overlap"]) == len(point["theory_overlap"]) == 2
+    assert run(*line.split()).splitlines()[0].split()[:2] == ["alpha", "error"]
+    stored = tmp_path / "learning.json"
+    stored.write_text(json.dumps(document))
+    small = ["--width", "101", "--majority-width", "501", "--networks", "4", "--inputs", "8"]
+    found = json.loads(run("figures", "--out", str(tmp_path), "--learning", str(stored), *small, "--json"))
+    assert len(found["figures"]) == 3
+    assert all((tmp_path / name).stat().st_size > 20_000 for name in map(str, tmp_path.glob("*.png")))
+    assert set(found["z"]) == {"a", "b", "c", "d", "e, f", "overlaps"}
+
+
+def test_binary_students():
+    document = record(
+        "gibbs --weights binary --lowest 0 --highest 2 --width 3 --temperatures 3 --teachers 2 --burn-in 5 --sweeps 20"
+    )
+    assert document["points"][0]["theory_error"] == 0.5
+    assert document["points"][-1]["theory_error"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("gibbs --lowest 2 --highest 1", "beta_min < beta_max"),
+        ("gibbs --lowest 1 --highest 2 --teachers 1", "at least 2"),
+        ("gibbs --lowest 1 --highest 2 --width 4", "odd number"),
+        ("gibbs --lowest 1 --highest 2 --width 21", "--examples"),
+        ("gibbs --lowest 1 --highest 2 --width 3 --sweeps 0", "at least two measurements"),
+        ("figures --out x --learning nowhere.json", "expected a document"),
+    ],
+)
+def test_errors_of_the_gibbs_measure(line, why):
+    with pytest.raises(UsageError, match=why):
+        run(*line.split())

@@ -18,6 +18,7 @@ from mcmc.systems.function_space import majority, overlaps
 from mcmc.systems.function_space.ensemble import DTYPE, Layout, PairEnsemble
 from mcmc.theory.function_space.max_entropy import max_entropy_continuous
 from mcmc.theory.function_space.max_entropy_binary import max_entropy_binary
+from mcmc.theory.function_space.one_layer import exact_difference
 
 pytestmark = pytest.mark.statistical
 WIDTH = 1001
@@ -100,6 +101,15 @@ def test_first_correction_in_the_width():
     assert np.max(np.abs(measured.z[1:])) > 8
     corrected = measured.measured - measured.profile.overlap - measured.profile.shift / 51
     assert np.all(np.abs(corrected / measured.stderr) < 4)
+
+
+def test_one_binary_layer_has_its_exact_error():
+    """Two flips in a row of 101: the recursion is off by more than ten errors, the exact law is not."""
+    ensemble = ensemble_of("binary", (0.02,), layout=Layout(101))
+    measured = compare_overlaps(ensemble, SimulationSize(400, 64, seed=12))
+    exact = 1 - 2 * exact_difference(101, 0.02)
+    assert measured.z[0] > 10
+    assert abs(measured.measured[0] - exact) < 4 * measured.stderr[0]
 
 
 true_draw = PairEnsemble.draw_layer

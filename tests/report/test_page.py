@@ -23,19 +23,21 @@ if browser.BROWSER is None:
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     study = small_study(folder)
-    return study_results(finished_study(folder, study))
+    return study_results(finished_study(folder, study), free_energy=False)
 
 
 @pytest.fixture(scope="module")
 def hostile(results):
-    """A study whose name, notes and reasons are markup."""
+    """The page of a study whose name, missing items, notes and reasons are markup."""
     found = results.combinations[0]
     cells = [replace(cell, notes=[HOSTILE]) for cell in found.cells]
-    return replace(
+    changed = replace(
         results,
+        missing=[HOSTILE],
         study=replace(results.study, name=HOSTILE, base={**results.study.base, HOSTILE: HOSTILE}),
         combinations=[replace(found, cells=cells, settings={"model.x": HOSTILE}, refused=[HOSTILE])],
     )
+    return render(changed, command=HOSTILE)
 
 
 @pytest.fixture(scope="module")
@@ -78,17 +80,15 @@ def test_the_same_study_gives_the_same_page(results, page):
 
 
 def test_text_is_never_markup(hostile):
-    text = render(hostile, command=HOSTILE)
-    assert HOSTILE not in text
-    assert "<script>document" not in text
-    assert "<img src=x" not in text
-    assert html.unescape(text).count(HOSTILE) >= 6
-    assert "49" not in re.sub(r"[^{}\d]*", "", re.search(r"<title>(.*?)</title>", text)[1])
+    assert HOSTILE not in hostile
+    assert "<script>document" not in hostile
+    assert "<img src=x" not in hostile
+    assert html.unescape(hostile).count(HOSTILE) >= 7
+    assert "{{ 7*7 }}" in html.unescape(re.search(r"<title>(.*?)</title>", hostile)[1])
 
 
-def test_missing_items_are_told_on_the_page(results):
-    text = render(replace(results, missing=["n0016_net000004"]), command="")
-    assert "1 items are missing and not in these numbers: n0016_net000004" in text
+def test_missing_items_are_told_on_the_page(hostile):
+    assert "1 items are missing and not in these numbers: &lt;script&gt;" in hostile
 
 
 @needs_browser
@@ -102,7 +102,7 @@ def test_it_loads_without_a_word_on_the_console(page, tmp_path):
 
 @needs_browser
 def test_a_hostile_name_does_nothing_in_a_browser(hostile, tmp_path):
-    (tmp_path / "page.html").write_text(render(hostile, command=HOSTILE))
+    (tmp_path / "page.html").write_text(hostile)
     loaded = browser.load(tmp_path / "page.html", tmp_path / "profile")
     assert loaded.console == []
     assert "<title>owned" not in loaded.document

@@ -9,6 +9,8 @@ from mcmc.errors import DeviceError
 from mcmc.run import build, driver, precision
 from mcmc.run.build import choose_blocks, memory_bytes, resolve_device, with_blocks
 from mcmc.run.precision import choose_forces
+from mcmc.systems.mlp import batched
+from mcmc.systems.mlp.fused import FusedNetworks
 from tests.support.runs import finished, small_config
 
 CUDA = torch.device("cuda")
@@ -89,3 +91,31 @@ def test_forces_on_cuda(monkeypatch, asked, capability, compiled, used, reason):
     assert choice.used == used
     assert choice.engine == (None if compiled else "inductor")
     assert choice.reason is None if reason is None else reason in choice.reason
+
+
+def test_a_compiler_that_fails_does_not_stop_a_run(tmp_path, monkeypatch):
+    """Stages that cannot be compiled are plain torch from then on: the same bytes as so from the start, and logged."""
+    config = small_config(run={"dtype": "float32"})
+
+    def run(name: str, backend: str | None):
+        monkeypatch.setattr(batched, "_made", {})
+        monkeypatch.setattr(
+            FusedNetworks,
+            "where_possible",
+            lambda networks, forces: batched.BatchedNetworks.of(networks, "float32", backend=backend),
+        )
+        return finished(config, tmp_path / name)
+
+    def broken(stage, backend):
+        def call(*_):
+            raise RuntimeError("no space left on device")
+
+        return call
+
+    expected = run("plain", None)
+    monkeypatch.setattr(batched, "_compiled", broken)
+    with pytest.warns(RuntimeWarning, match="no space left on device; stages are in plain torch"):
+        assert run("broken", "inductor") == expected
+    events = [json.loads(text) for text in (tmp_path / "broken" / "log.jsonl").read_text().splitlines()]
+    told = [event["reason"] for event in events if event["event"] == "stages in plain torch"]
+    assert told == ["torch.compile failed at 'delta_and_energy': RuntimeError: no space left on device"]

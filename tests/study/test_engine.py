@@ -177,7 +177,7 @@ def test_slurm_that_does_not_answer(tmp_path, monkeypatch):
 
 def test_no_such_partition(tmp_path, monkeypatch):
     fake_slurm(tmp_path, monkeypatch, "echo cpu_long; echo gpu")
-    with pytest.raises(UsageError, match=r"--partition: there is no 'cpu'. Did you mean 'cpu_long'"):
+    with pytest.raises(UsageError, match=r"--partition: there is no 'cpu'. Did you mean 'gpu'"):
         SLURM.check()
 
 

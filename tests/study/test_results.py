@@ -11,7 +11,6 @@ from mcmc.analysis.observables import observables
 from mcmc.compare.prediction import Prediction
 from mcmc.plots.study import collapse_figure
 from mcmc.plots.style import save
-from mcmc.report.page import render
 from mcmc.study.extrapolate import extrapolate
 from mcmc.study.measured import read_cell
 from mcmc.study.predicted import predicted_value
@@ -199,8 +198,9 @@ def test_a_collapse_with_its_figure(results, tmp_path):
     assert found.scaling.collapse.b == 0
     assert abs(found.scaling.collapse.beta_c - 1.1) < 4 * found.scaling.collapse.stderr[0]
     assert abs(found.scaling.collapse.a - 0.4) < 4 * found.scaling.collapse.stderr[1]
-    page = render(replace(results, combinations=[replace(found, cells=results.cells)]), command="")
-    assert found.scaling.collapse.text() in page
+    (row,) = replace(results, combinations=[found]).to_json()["collapses"]
+    assert row["observable"] == "binder_0"
+    assert row["a"]["value"] == found.scaling.collapse.a
     assert save(collapse_figure(found.scaling), tmp_path / "a.png").stat().st_size > 1e4
 
 

@@ -127,6 +127,38 @@ def test_what_keeps_stages_from_being_compiled_is_said(monkeypatch):
     assert "no C compiler" in batched.why_not_compiled()
 
 
+@pytest.mark.parametrize("broken", ["drift", "backward"])
+def test_a_compiler_that_fails_is_told_and_done_without(monkeypatch, broken):
+    """Whatever it raises, at whichever stage: the numbers of plain torch, one warning, and the reason is kept."""
+    monkeypatch.setattr(batched, "_made", {})
+
+    def compiled(stage, backend):
+        def call(*arguments):
+            if stage.__name__ == broken:
+                raise RuntimeError("ptxas died\nwith a long story")
+            return stage(*arguments)
+
+        return call
+
+    monkeypatch.setattr(batched, "_compiled", compiled)
+    c = case("tanh", (31, 64, 19), 9)
+    assert batched.compile_failure() is None
+    with pytest.warns(RuntimeWarning, match="ptxas died; stages are in plain torch") as warned:
+        end = trajectory(c, torch.float64, backend="inductor")
+    assert len(warned) == 1
+    assert batched.compile_failure() == f"torch.compile failed at '{broken}': RuntimeError: ptxas died"
+    for a, b in zip(end, trajectory(c, torch.float64), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_an_error_that_is_not_the_compilers_is_not_swallowed(monkeypatch):
+    monkeypatch.setattr(batched, "_made", {})
+    c = case("tanh", (31, 64, 19), 9)
+    networks = BatchedNetworks.of(c.networks, "float32", backend="aot_eager")
+    with pytest.warns(RuntimeWarning), pytest.raises(RuntimeError, match="size"):
+        networks.stages.backward(torch.zeros(2, 3), torch.zeros(2, 4))
+
+
 def test_other_dtypes_and_devices_take_other_paths():
     c = case("tanh", (31, 64, 19), 9)
     assert BatchedNetworks.where_possible(c.networks, "float32") is None

@@ -4,6 +4,7 @@ import typer
 
 from mcmc.cli.layers.covariance import covariance
 from mcmc.cli.layers.critical import critical
+from mcmc.cli.layers.figures import figures
 from mcmc.cli.layers.sample import sample
 from mcmc.cli.layers.spectrum import spectrum
 
@@ -12,5 +13,5 @@ layers = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-for command in (covariance, spectrum, critical, sample):
+for command in (covariance, spectrum, critical, sample, figures):
     layers.command()(command)

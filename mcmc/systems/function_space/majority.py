@@ -60,12 +60,18 @@ def next_spins(
 ) -> tuple[Tensor, Tensor]:
     """The layer of one network and its copy above spins (N,) int8."""
     width = len(reference)
-    gates = (streams.uniform(Purpose.GATES, layer, k * width)[0, 0] * width).long()
-    is_flipped = streams.uniform(Purpose.PERTURBATION, layer, k * width)[0, 0] < flip
-    seen = perturbed[gates]
-    fields = (reference[gates], torch.where(is_flipped, -seen, seen))
-    first, second = (torch.sign(h.view(width, k).sum(1, dtype=torch.int8)) for h in fields)
-    return first, second
+    # one uniform decides both: the unit it points at, and, by where in that unit's interval it lies, the flip
+    pointed = streams.uniform(Purpose.GATES, layer, k * width)[0, 0].mul_(width)
+    gates = pointed.long()
+    sign = 1 - 2 * (pointed.sub_(gates) < flip).to(torch.int8)
+    first = reference[gates].view(width, k)
+    second = (perturbed[gates] * sign).view(width, k)
+    return _majority(first), _majority(second)
+
+
+def _majority(seen: Tensor) -> Tensor:
+    """Sign of the sum over the inputs of each gate; column by column, as a sum along short rows is slow."""
+    return torch.sign(sum(seen.unbind(1), torch.zeros_like(seen[:, 0])))
 
 
 def _state(reference: Tensor, perturbed: Tensor) -> Tensor:

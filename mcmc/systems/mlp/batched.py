@@ -14,6 +14,7 @@ Shapes are static, nothing asks the device for a number, so whole sweeps can be 
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -53,13 +54,32 @@ class Stages:
     Attributes:
         operand: dtype in which the factors of the force products are kept.
         backend: of torch.compile, or None for plain torch.
+        failure: of the compiler, after which every stage is in plain torch; None if there was none.
     """
 
     def __init__(self, activation: Activation, manifold: Sphere, operand: torch.dtype, *, backend: str | None):
         self.activation, self.manifold, self.operand, self.backend = activation, manifold, operand, backend
+        self.failure: str | None = None
         if backend is not None:
             for name in STAGES:
-                setattr(self, name, _compiled(getattr(self, name), backend))
+                setattr(self, name, self._guarded(name, backend))
+
+    def _guarded(self, name: str, backend: str) -> Callable[..., Any]:
+        """The stage as compiled; from the first failure of any stage on, in plain torch, which is said once."""
+        plain = getattr(self, name)
+        compiled = _compiled(plain, backend)
+
+        def stage(*arguments: Any) -> Any:
+            if self.failure is None:
+                try:
+                    return compiled(*arguments)
+                except Exception as error:  # of any kind: what is wrong with the arguments shows again in plain torch
+                    why = f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0]
+                    self.failure = f"torch.compile failed at '{name}': {why}"
+                    warnings.warn(f"{self.failure}; stages are in plain torch from here on", RuntimeWarning, 2)
+            return plain(*arguments)
+
+        return stage
 
     def schedule(
         self, step_size: Tensor, beta: Tensor, n_leapfrog: int | Tensor, longest: int
@@ -249,6 +269,11 @@ def _compiled(stage: Callable[..., Any], backend: str) -> Callable[..., Any]:
 
 
 _made: dict[tuple[Any, ...], Stages] = {}
+
+
+def compile_failure() -> str | None:
+    """Why stages that were to be compiled in this process run in plain torch after all; None if they do not."""
+    return next((stages.failure for stages in _made.values() if stages.failure is not None), None)
 
 
 def _stages(networks: Networks, operand: torch.dtype, backend: str | None) -> Stages:

@@ -17,11 +17,11 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import entr, expit
 
 from mcmc.errors import ConvergenceError
-from mcmc.theory.function_space.max_entropy import MaxEntropy, check_depth, check_error
+from mcmc.theory.function_space.max_entropy import MaxEntropy, check_depth, check_error, check_load
 from mcmc.theory.function_space.units import Array
 
 MAX_DEPTH = 12
@@ -48,6 +48,30 @@ def max_entropy_binary(error: float, depth: int) -> MaxEntropy:
         entropy_density=_total_entropy(flips) / depth,
         conjugate=float(_slope(flips[-1]) * math.pi * math.sin(math.pi * delta[-1]) / (2 * (1 - 2 * before))),
     )
+
+
+def flips_at_inverse_temperature(inverse_temperature: float, depth: int) -> MaxEntropy | None:
+    """Maximum of  L S(eps) - alpha L eps: the flips that stand for the Gibbs measure exp(-alpha L N^2 eps).
+
+    None at eps = 0: S ~ eps^2 ln(1/eps) cannot lift the student off its teacher, so that perfect learning is stable at
+    every alpha and wins beyond a transition of first order, alpha = 2 ln 2 at the latest. At small alpha the maximum is
+    at eps = 1/2 or near it; errors above 0.499999 count as 1/2.
+
+    Raises:
+        UsageError: a number that is not positive, or depth outside 1..MAX_DEPTH.
+    """
+    check_load(inverse_temperature)
+    check_depth(depth, MAX_DEPTH)
+
+    def cost(error: float) -> float:
+        return -depth * (max_entropy_binary(error, depth).entropy_density - inverse_temperature * error)
+
+    grid = np.append(np.linspace(0.0025, 0.4975, 199), 0.499999)
+    values = [cost(float(error)) for error in grid]
+    i = int(np.argmin(values))
+    bounds = (grid[max(i - 1, 0)], grid[min(i + 1, len(grid) - 1)])
+    best = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-10})
+    return max_entropy_binary(float(best.x), depth) if min(best.fun, values[i]) < 0 else None
 
 
 def interior_solutions(error: float, depth: int) -> list[Array]:

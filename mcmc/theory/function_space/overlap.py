@@ -8,8 +8,8 @@ Two networks see the same input. The weights of the second are those of the firs
 
     q^l = (1/N) sum_i s^_i^l s_i^l = K(kappa_l q^{l-1}),   q^0 = 1,   delta_l = (1-q^l)/2,   error = delta_L
 
-Given the layer below, the units of a layer are independent, so that for spins, at each order in 1/N (equations.md,
-section 14),
+Given the layer below, the units of a layer are independent, so that for spins, at each order in 1/N
+(docs/function_space.md),
 
     N Var q^l = 1 - (q^l)^2 + (kappa_l K')^2 N Var q^{l-1}
     N (E q^l - q^l) = kappa_l K' N (E q^{l-1} - q^{l-1}) + (kappa_l^2 K''/2) N Var q^{l-1}     (continuous weights)

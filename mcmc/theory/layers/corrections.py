@@ -13,6 +13,9 @@ is the series of `exact`.
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from mcmc.theory.layers.fluctuations import Array, layer_covariance
 from mcmc.theory.layers.model import LayerTheory, moment
 
 
@@ -47,3 +50,16 @@ def next_order(theory: LayerTheory) -> NextOrder:
     skew = (4.5 * chi**2 * f2 * b1**2 + 3 * v0 * (chi * a1 + f2 * b1 / 2) + 3 * v1 * chi * b1 + c3) / (1 - chi**3)
     b2 = (chi * f2 * skew + 3 * (f2**2 / 4 + chi * f3 / 3) * b1**2 + v1 * a1 + v2 * b1 / 2) / (1 - chi**2)
     return NextOrder(a1, b1, b2 - a1**2)
+
+
+def mean_shifts(theory: LayerTheory, first: float, depth: int) -> Array:
+    """N (E Sigma_l - Sigma_l^infinity) as N -> infinity, from any first variance: (depth,), zero at the first site.
+
+    a_{l+1} = chi_l a_l + sigma_w^2 M''(Sigma_l) N C(l, l)/2
+    """
+    shift, variances = np.zeros(depth), theory.variances(first, depth)
+    spread = np.diagonal(layer_covariance(theory, first, depth))
+    for site in range(depth - 1):
+        curvature = theory.weight_variance * theory.mean_square(variances[site], 2)
+        shift[site + 1] = theory.slope(variances[site]) * shift[site] + curvature * spread[site] / 2
+    return shift

@@ -25,6 +25,7 @@ from scipy.special import digamma, gammaln, polygamma
 from mcmc.errors import UsageError
 from mcmc.systems.mlp.activations import Activation
 from mcmc.theory.gaussian_average import even_moment
+from mcmc.theory.layers.corrections import mean_shifts
 from mcmc.theory.layers.exact import HomogeneousChain
 from mcmc.theory.layers.fluctuations import Array, layer_covariance
 from mcmc.theory.layers.model import LayerTheory
@@ -80,7 +81,7 @@ def log_walk(theory: LayerTheory, first: float, depth: int, width: int) -> LogWa
         return LogWalk(steps * drift, steps * chain.kappa / width, False)
     variances = theory.variances(first, depth)
     relative = np.diagonal(layer_covariance(theory, first, depth)) / variances**2
-    mean: Array = np.log(variances / first)
+    mean: Array = np.log(variances / first) + (mean_shifts(theory, first, depth) / variances - relative / 2) / width
     return LogWalk(mean, relative / width, False)
 
 

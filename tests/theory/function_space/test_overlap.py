@@ -1,12 +1,15 @@
 """Overlaps against the published recursions' numbers, an independent quadrature, and their own inverses."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 from scipy.integrate import dblquad
 
 from mcmc.errors import UsageError
+from mcmc.theory.function_space.max_entropy import perturbation_at_inverse_temperature
+from mcmc.theory.function_space.one_layer import exact_difference, learnt_row
 from mcmc.theory.function_space.overlap import overlap_profile, perturbation_of_overlap, weight_correlation
 from mcmc.theory.function_space.units import Unit, make_unit
 
@@ -120,3 +123,38 @@ def test_exact_layers_do_not_fluctuate():
 def test_errors(call, why):
     with pytest.raises(UsageError, match=why):
         call()
+
+
+@pytest.mark.parametrize(("width", "flip"), [(3, 0.2), (5, 0.05), (5, 0.5)])
+def test_one_binary_layer_by_enumeration(width, flip):
+    """All signs w s of the reference and all sets of flipped weights."""
+    terms = np.array(list(product((1, -1), repeat=width)))
+    total = 0.0
+    for flips in product((0, 1), repeat=width):
+        weight = np.prod([flip if flipped else 1 - flip for flipped in flips])
+        total += weight * np.mean(np.sign(terms.sum(1)) != np.sign(terms @ (1 - 2 * np.array(flips))))
+    assert exact_difference(width, flip) == pytest.approx(total, abs=1e-13)
+
+
+def test_one_binary_layer_approaches_the_recursion():
+    """From below, and the difference falls like 1/N."""
+    limit = overlap_profile("binary", [0.1]).error
+    gaps = [limit - exact_difference(width, 0.1) for width in (101, 1001)]
+    assert gaps[0] > gaps[1] > 0
+    assert gaps[0] / gaps[1] == pytest.approx(1001 / 101, rel=0.1)
+    with pytest.raises(UsageError, match="odd"):
+        exact_difference(10, 0.1)
+
+
+def test_rows_that_learn_on_their_own():
+    """N = 2 and 3 in closed form, and the limit of maximal entropy."""
+    a = 3.0 * 2 / math.pi
+    assert learnt_row(3.0, 2)[0] == pytest.approx((1 / a - math.pi / math.expm1(a * math.pi)) / math.pi, rel=1e-9)
+    b = 3.0 * 3 / math.pi  # sin cos and sin against exp(-b theta)
+    decay = math.exp(-b * math.pi)
+    assert learnt_row(3.0, 3)[1] == pytest.approx((1 - decay) / (4 + b * b) / ((1 + decay) / (1 + b * b)), rel=1e-9)
+    wide = learnt_row(6.0, 4001)
+    point = perturbation_at_inverse_temperature(6.0, 1)
+    assert wide == pytest.approx((point.error, math.sqrt(1 - point.perturbation[0] ** 2)), abs=2e-4)
+    with pytest.raises(UsageError, match="alpha >= 0"):
+        learnt_row(-1.0, 5)

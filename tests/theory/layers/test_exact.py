@@ -10,7 +10,8 @@ from scipy.special import digamma, polygamma
 from mcmc.errors import QuadratureError, UsageError
 from mcmc.systems.layers.ancestral import ancestral_samples
 from mcmc.systems.layers.chain import LayerChain
-from mcmc.theory.layers.corrections import next_order
+from mcmc.theory.layers import transfer
+from mcmc.theory.layers.corrections import mean_shifts, next_order
 from mcmc.theory.layers.critical import critical_weight_variance, log_walk
 from mcmc.theory.layers.exact import HomogeneousChain
 from mcmc.theory.layers.fluctuations import FreeField
@@ -99,9 +100,9 @@ def test_critical_walk_of_other_networks_to_leading_order():
     leaky = log_walk(theory_of("leaky_relu", 1.9, 0.0), 1.0, 11, 500)
     assert not leaky.is_exact
     assert leaky.variance[-1] == pytest.approx(10 * 4.9988 / 500, rel=1e-3)
-    tanh = log_walk(theory_of("tanh", 1.0, 0.0), 1.0, 2001, 100)
-    assert math.exp(tanh.mean[-1]) == pytest.approx(1 / 4000, rel=0.01)
-    assert 100 * tanh.variance[-1] / 2000 == pytest.approx(2 / 3, rel=0.01)
+    tanh = log_walk(theory_of("tanh", 1.0, 0.0), 1.0, 401, 10**9)
+    assert math.exp(tanh.mean[-1]) == pytest.approx(1 / 800, rel=0.03)
+    assert 1e9 * (tanh.variance[400] - tanh.variance[200]) / 200 == pytest.approx(2 / 3, rel=0.01)
     with pytest.raises(UsageError, match="sigma_b = 0"):
         log_walk(theory_of("tanh", 1.0, 0.1), 1.0, 10, 100)
 
@@ -119,6 +120,22 @@ def test_next_order_against_the_transfer_matrix(name):
     assert abs(left[128]) < 2e-4
 
 
+def test_mean_shifts_end_at_the_fixed_point():
+    theory = theory_of("sin", 1.5, 0.05)
+    assert mean_shifts(theory, 2.0, 60)[-1] == pytest.approx(next_order(theory).mean_shift, rel=1e-9)
+
+
+def test_drift_of_smooth_critical_networks():
+    """tanh at sigma_w = 1, N = 1000: E ln Sigma_l to 4 sigma, from which the infinite-width value is excluded."""
+    theory = theory_of("tanh", 1.0, 0.0)
+    walk = log_walk(theory, 1.0, 21, 1000)
+    chain = LayerChain(torch.arange(4000), theory.activation, 1000, 21, 1.0, 0.0, torch.ones(1, 1).double())
+    log = np.log(ancestral_samples(chain, seed=2).sigma[:, -1, 0, 0].numpy())
+    stderr = log.std() / math.sqrt(len(log))
+    assert abs(log.mean() - walk.mean[-1]) < 4 * stderr
+    assert abs(log.mean() - math.log(theory.variances(1.0, 21)[-1])) > 6 * stderr
+
+
 def test_transfer_matrix_against_networks():
     """tanh at N = 12, where 1/N theory is off by more than the errors: mean, variance and covariance at lag 2."""
     theory = theory_of("tanh", 1.5, 0.05)
@@ -133,10 +150,11 @@ def test_transfer_matrix_against_networks():
     assert abs((last**2).mean() - free) > 4 * (last**2).std() / math.sqrt(len(last))
 
 
-def test_transfer_matrix_says_where_it_ends():
+def test_transfer_matrix_says_where_it_ends(monkeypatch):
     with pytest.raises(UsageError, match="bounded activation"):
         stationary_law(theory_of("relu", 1.5, 0.05), 100)
     with pytest.raises(UsageError, match="N = 10000000"):
         stationary_law(theory_of("tanh", 1.5, 0.05), 10_000_000)
+    monkeypatch.setattr(transfer, "GRIDS", (64, 128))
     with pytest.raises(QuadratureError, match="1/N theory"):
         stationary_law(theory_of("tanh", 1.5, 1e-6), 12)
