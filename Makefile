@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: setup quickstart test lint bench bench-all bench-theory bench-peers clean
+.PHONY: setup quickstart test lint bench bench-all bench-theory bench-peers faults clean
 
 setup: $(VENV)/installed
 
@@ -31,6 +31,10 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# hundreds of kills, every system call refused, power losses: half an hour; the table is kept in docs/reliability.md
+faults: setup
+	MLP_GIBBS_FAULTS=full $(BIN)/python -m pytest tests/faults
 
 bench: setup
 	$(BIN)/python benchmarks/exchange.py

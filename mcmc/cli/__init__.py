@@ -1,12 +1,15 @@
 """The command `mlp-gibbs`. Nothing heavy is imported before a sub-command runs: `--help` stays under half a second."""
 
+import os
 import sys
+from io import TextIOWrapper
 
 from mcmc.errors import MlpGibbsError
 
 
 def main() -> None:
     """Entry point: every error of ours is one screen on standard error and a documented exit status."""
+    _prepare_streams()
     from mcmc.cli.app import app
 
     try:
@@ -28,3 +31,16 @@ def main() -> None:
     except MemoryError:
         print("mlp-gibbs: out of memory. Use fewer networks, or a smaller run.block_networks.", file=sys.stderr)
         sys.exit(1)
+
+
+def _prepare_streams() -> None:
+    """Streams that were closed go nowhere, not into the first file that gets their number; any path can be printed."""
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes

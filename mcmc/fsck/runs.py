@@ -24,9 +24,11 @@ def examine_run(path: Path) -> Report:
     report = Report(path, "run")
     directory = RunDirectory(path)
     config, physics_hash = _description(directory, report)
+    # checkpoints first: a run that goes on writes the results before the checkpoint that counts on them
+    checkpoints, of_checkpoints = _checkpoints(directory)
     segments = _segments(directory, physics_hash, report)
-    config = config or _rebuilt(directory, segments, report)
-    checkpoints = _checkpoints(directory, report)
+    report.findings += of_checkpoints
+    config = config or _rebuilt(segments, report)
     if config is not None:
         _burn_in(directory, config, checkpoints, report)
         _judge(directory, config, segments, checkpoints, report)
@@ -80,7 +82,7 @@ def _segments(directory: RunDirectory, physics_hash: str | None, report: Report)
     return found
 
 
-def _rebuilt(directory: RunDirectory, segments: dict[int, dict[str, Any]], report: Report) -> RunConfig | None:
+def _rebuilt(segments: dict[int, dict[str, Any]], report: Report) -> RunConfig | None:
     """The configuration that every results file carries, to write run.json again."""
     hashes = {attributes["physics_hash"] for attributes in segments.values()}
     if len(hashes) != 1:
@@ -94,23 +96,24 @@ def _rebuilt(directory: RunDirectory, segments: dict[int, dict[str, Any]], repor
     return config
 
 
-def _checkpoints(directory: RunDirectory, report: Report) -> dict[str, Checkpoint]:
-    """The intact ones by file name, the youngest first."""
+def _checkpoints(directory: RunDirectory) -> tuple[dict[str, Checkpoint], list[Finding]]:
+    """(the intact ones by file name, the youngest first; what is said of them)."""
+    findings = []
     found, is_manifest_intact = generations(directory.checkpoints)
     folder = directory.checkpoints.name
     for generation in found:
         name = f"{folder}/{generation.file}"
         if generation.checkpoint is None:
             state = DAMAGED if (directory.path / name).exists() else MISSING
-            report.findings.append(Finding(name, state, str(generation.problem), state == DAMAGED))
+            findings.append(Finding(name, state, str(generation.problem), state == DAMAGED))
         else:
-            report.findings.append(Finding(name, INTACT, f"sweep {generation.checkpoint.meta['sweep']}"))
+            findings.append(Finding(name, INTACT, f"sweep {generation.checkpoint.meta['sweep']}"))
     if found and not is_manifest_intact:
         state = DAMAGED if (directory.checkpoints / MANIFEST).exists() else MISSING
-        report.findings.append(Finding(f"{folder}/{MANIFEST}", state, "cannot be read", state == DAMAGED))
+        findings.append(Finding(f"{folder}/{MANIFEST}", state, "cannot be read", state == DAMAGED))
     intact = [g for g in found if g.checkpoint is not None]
     intact.sort(key=lambda g: -g.checkpoint.meta["serial"])  # type: ignore[union-attr]
-    return {g.file: g.checkpoint for g in intact if g.checkpoint is not None}
+    return {g.file: g.checkpoint for g in intact if g.checkpoint is not None}, findings
 
 
 def _burn_in(directory: RunDirectory, config: RunConfig, checkpoints: dict[str, Checkpoint], report: Report) -> None:

@@ -27,6 +27,8 @@ REFUSED = {  # what a resume says, of those that cannot be finished by this vers
     "run-583e2b7": "before it knew sampler.force_dtype",
     "run-a4dcfea": "before it knew sampler.force_dtype",
     "run-b90a311": "not laid out as",
+    "run-879cd39": "another version of mlp-gibbs wrote it",
+    "run-af7bc24": "another version of mlp-gibbs wrote it",
     "run-679aee2": "before it knew sampler.force_dtype",
     "run-bebe515": "before it knew sampler.force_dtype",
 }
