@@ -137,7 +137,7 @@ class System(Protocol):
     ) -> TrajectoryEnd | None:
         """The trajectory of `mcmc.kernels.leapfrog.leapfrog` in one call.
 
-        None where there is no such call, as for most systems: `return None` is a whole implementation.
+        None where there is no such call.
         """
         ...
 
@@ -181,3 +181,15 @@ class System(Protocol):
     def narrow(self, start: int, stop: int) -> Self:
         """The systems number start to stop - 1, sharing their memory."""
         ...
+
+
+class Uncompiled:
+    """The part of `System` for which a system without compiled trajectories inherits its answers."""
+
+    def fused_leapfrog(self, *arguments: object, **options: object) -> TrajectoryEnd | None:
+        """None: no such call."""
+        return None
+
+    def fused_hmc(self, *arguments: object, **options: object) -> HmcEnd | None:
+        """None: no such call."""
+        return None

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mcmc.errors import UsageError
 from mcmc.rng import Purpose, Streams
-from mcmc.systems.base import Overlaps, TrajectoryEnd
+from mcmc.systems.base import Overlaps, Uncompiled
 from mcmc.systems.function_space.ensemble import draw_inputs
 from mcmc.systems.function_space.manifolds import Hypercube, RowSpheres
 from mcmc.types import replica_pairs
@@ -28,7 +28,7 @@ NO_GRADIENT = "a training error has no gradient: use random_walk (continuous wei
 
 
 @dataclass(frozen=True)
-class LearningSystem:
+class LearningSystem(Uncompiled):
     """D teachers, each with its examples (a `System` over the weights of the student).
 
     Attributes:
@@ -140,20 +140,6 @@ class LearningSystem:
 
     def grad(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         raise NotImplementedError(NO_GRADIENT)
-
-    def fused_leapfrog(
-        self,
-        x: Tensor,
-        p: Tensor,
-        grad: Tensor,
-        fresh: Tensor | None,
-        beta: Tensor,
-        step_size: Tensor,
-        n_leapfrog: int | Tensor,
-        longest: int,
-        reproject_every: int,
-    ) -> TrajectoryEnd | None:
-        return None
 
     def overlaps(self, x: Tensor) -> Overlaps:
         """Of the weights of each layer, preceded by that of all weights: (D, K, R, L N^2)."""

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from mcmc.errors import ConfigError
-from mcmc.rng import Streams
-from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd
+from mcmc.systems.base import Overlaps, Uncompiled
 from mcmc.systems.manifolds import Euclidean
 from mcmc.systems.mlp.activations import Activation
 from mcmc.systems.mlp.networks import typical_square
@@ -35,7 +34,7 @@ class _Layers(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LayerChain:
+class LayerChain(Uncompiled):
     """D copies of the chain of L layers (a `System`): there is no disorder, the copies differ in their noise alone.
 
     The arithmetic is float64 whatever the dtype of positions: H is extensive and Sigma is small.
@@ -108,37 +107,6 @@ class LayerChain:
 
     def grad(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         return self._grad(self._layers(x)).to(x.dtype)
-
-    def fused_leapfrog(
-        self,
-        x: Tensor,
-        p: Tensor,
-        grad: Tensor,
-        fresh: Tensor | None,
-        beta: Tensor,
-        step_size: Tensor,
-        n_leapfrog: int | Tensor,
-        longest: int,
-        reproject_every: int,
-    ) -> TrajectoryEnd | None:
-        return None
-
-    def fused_hmc(
-        self,
-        streams: Streams,
-        step: int | Tensor,
-        x: Tensor,
-        energy: Tensor,
-        grad: Tensor,
-        fresh: Tensor | None,
-        beta: Tensor,
-        step_size: Tensor,
-        n_leapfrog: int | Tensor,
-        *,
-        jitter: float,
-        reproject_every: int,
-    ) -> HmcEnd | None:
-        return None
 
     def overlaps(self, x: Tensor) -> Overlaps:
         """z^l . z'^l / N of two replicas, averaged over inputs, l = 1 ... L; zero on average by symmetry of W."""
