@@ -77,7 +77,7 @@ def test_energy_is_minus_the_slope_of_phi(found):
 
 
 def test_the_control_is_worth_networks(found):
-    assert all(found.gain[name][0] == 1.0 for name in found.gain)
+    assert all(found.gain[name][0] == pytest.approx(1.0, rel=1e-12) for name in found.gain)
     assert all(found.gain[name][2] > 2 for name in found.gain)
 
 

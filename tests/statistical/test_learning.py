@@ -14,7 +14,7 @@ from mcmc.run.learning import LearningPlan, start_learning
 from mcmc.systems.function_space.learning import LearningSystem
 from mcmc.systems.function_space.manifolds import RowSpheres
 from tests.support import tiny_learning
-from tests.support.broken import swap_sign
+from tests.support.broken import in_parts, swap_sign
 from tests.support.stats import assert_within_sigma
 from tests.support.tiny_learning import DEPTH, WIDTH, binary_moments, continuous_moments
 
@@ -108,6 +108,7 @@ def test_drift_is_caught(kernel, monkeypatch):
 @pytest.mark.parametrize("fault", [accept_everything, swap_sign])
 @pytest.mark.parametrize("kernel", ["block_walk", "spin_flip"])
 def test_fault_is_caught(kernel, fault, monkeypatch):
+    in_parts(monkeypatch)
     fault(monkeypatch)
     with pytest.raises(AssertionError, match=r"sigma|effective samples"):
         assert_exact(kernel)

@@ -22,7 +22,7 @@ from tests.support.studies import contents_of, reference_of, write_study
 
 N_KILLS = 20
 # seconds of work an item, with a checkpoint every few sweeps, so that kills find it at work and cost little
-LONG = {"run": {"n_burn_in": 400, "n_sweeps": 1600, "checkpoint_every_s": 0.1}, "output": {"segment_sweeps": 400}}
+LONG = {"run": {"n_burn_in": 400, "n_sweeps": 6000, "checkpoint_every_s": 0.1}, "output": {"segment_sweeps": 1500}}
 
 
 @pytest.fixture
