@@ -119,6 +119,15 @@ def test_tables_of_the_page_on_theory_and_simulation(tmp_path):
         assert f"figures/{name}" in page
 
 
+def test_tables_of_the_page_of_results():
+    script, lines = ROOT / "docs/results.py", ROOT / "docs/results.jsonl"
+    done = subprocess.run([sys.executable, script, "table", lines], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) > 40
+    page = (ROOT / "docs/results.md").read_text()
+    assert [row for row in done.stdout.splitlines() if row not in page] == []
+
+
 def test_tables_of_the_page_on_performance():
     script = ROOT / "benchmarks/performance_tables.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True)
