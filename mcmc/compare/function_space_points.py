@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ GATES = {3: (0.05, 0.1, 0.13, 0.155), 5: (0.1, 0.17, 0.21), 7: (0.1, 0.2, 0.25)}
 TRANSIENT_FLIPS = (0.05, 0.1, 0.15, 0.2)
 START = 0.2  # mean spin of the input; the letter does not say which it took
 N_TRANSIENT, N_STATIONARY = 60, 80
-PROFILES: dict[str, tuple[str, float, dict[str, object]]] = {
+PROFILES: dict[str, tuple[str, float, dict[str, Any]]] = {
     r"$\eta = 0.1$": ("continuous", 0.1, {}),
     r"$\eta = 0.3$": ("continuous", 0.3, {}),
     r"$\eta = 0.8$": ("continuous", 0.8, {}),
@@ -134,7 +135,7 @@ def measure_points(*, width: int, majority_width: int, size: SimulationSize) -> 
         transients={flip: majority(3, flip, start=START, n_layers=N_TRANSIENT) for flip in TRANSIENT_FLIPS},
         profiles={
             label: compare_overlaps(
-                ensemble_of(weights, (value,) * DEPTH, layout=Layout(width), **unit),  # type: ignore[arg-type]
+                ensemble_of(weights, (value,) * DEPTH, layout=Layout(width), **unit),
                 size,
             )
             for label, (weights, value, unit) in PROFILES.items()

@@ -111,9 +111,8 @@ def _checkpoints(directory: RunDirectory) -> tuple[dict[str, Checkpoint], list[F
     if found and not is_manifest_intact:
         state = DAMAGED if (directory.checkpoints / MANIFEST).exists() else MISSING
         findings.append(Finding(f"{folder}/{MANIFEST}", state, "cannot be read", state == DAMAGED))
-    intact = [g for g in found if g.checkpoint is not None]
-    intact.sort(key=lambda g: -g.checkpoint.meta["serial"])  # type: ignore[union-attr]
-    return {g.file: g.checkpoint for g in intact if g.checkpoint is not None}, findings
+    intact = [(g.file, g.checkpoint) for g in found if g.checkpoint is not None]
+    return dict(sorted(intact, key=lambda pair: -pair[1].meta["serial"])), findings
 
 
 def _burn_in(directory: RunDirectory, config: RunConfig, checkpoints: dict[str, Checkpoint], report: Report) -> None:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def _pictures(found: CombinationResult, depth: int) -> list[Picture]:
     for name in ("energy_density", *overlaps):
         wanted.append(
             (
-                lambda name=name: limit_figure(found, name),  # type: ignore[misc]
+                partial(limit_figure, found, name),
                 [name],
                 f"{name} against 1/N_0 with the heaviest fit a + b/N_0^w; open square: the limit averaged over fits; "
                 "black arrow and dotted line: theory; grey: sizes left out.",

@@ -136,10 +136,10 @@ class LearningSystem(Uncompiled):
         return self.n_sites * (1 - agreement / self.labels[0].numel()) / 2
 
     def energy_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError(NO_GRADIENT)
+        raise UsageError(NO_GRADIENT)
 
     def grad(self, x: Tensor, out: Tensor | None = None) -> Tensor:
-        raise NotImplementedError(NO_GRADIENT)
+        raise UsageError(NO_GRADIENT)
 
     def overlaps(self, x: Tensor) -> Overlaps:
         """Of the weights of each layer, preceded by that of all weights: (D, K, R, L N^2)."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mcmc.errors import UsageError
 from mcmc.systems.manifolds import Sphere
 
 
@@ -61,13 +62,13 @@ class Hypercube:
         return torch.where(noise > 0, 1.0, -1.0).to(noise)
 
     def project_tangent(self, x: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
-        raise NotImplementedError(NO_DIRECTIONS)
+        raise UsageError(NO_DIRECTIONS)
 
     def geodesic_flow(self, x: Tensor, p: Tensor, time: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError(NO_DIRECTIONS)
+        raise UsageError(NO_DIRECTIONS)
 
     def reproject(self, x: Tensor, p: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError(NO_DIRECTIONS)
+        raise UsageError(NO_DIRECTIONS)
 
 
 NO_DIRECTIONS = "binary weights have no directions to move in: use the kernel SpinFlip"
