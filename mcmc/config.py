@@ -175,6 +175,7 @@ class OutputConfig(_Section):
 
     directory: str | None = None
     overlaps: bool = True
+    cross_temperature: bool = False
     n_bins: Annotated[int, Field(ge=2, le=100_000)] = 200
     segment_sweeps: Annotated[int, Field(ge=1)] | None = None
 
@@ -214,6 +215,8 @@ class RunConfig(_Section):
         for key in ("checkpoint_every_s", "device", "block_networks", "cuda_graphs"):
             del data["run"][key]
         del data["output"]["directory"]
+        if not self.output.cross_temperature:  # runs of versions that did not have it keep their hash
+            del data["output"]["cross_temperature"]
         return data
 
     def physics_hash(self) -> str:
@@ -230,6 +233,11 @@ def _disagreements(sections: Mapping[str, Any]) -> list[str]:
         problems.append(
             "overlaps compare independent replicas of one network: tempering.n_replicas must be at least 2, "
             "found 1 (or set output.overlaps = false)"
+        )
+    if output and output.cross_temperature and not output.overlaps:
+        problems.append(
+            "overlaps between temperatures are measured beside those at one temperature: output.cross_temperature = "
+            "true needs output.overlaps = true, found false"
         )
     if sampler and tempering and isinstance(sampler.n_leapfrog, list):
         n_given, n_wanted = len(sampler.n_leapfrog), tempering.n_temperatures

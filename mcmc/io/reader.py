@@ -17,6 +17,7 @@ from mcmc.io.segment import read_segment
 _SUMS = (
     Key.HISTOGRAM,
     Key.MOMENT_SUM,
+    Key.CROSS_MOMENT_SUM,
     Key.WEIGHT_EXCESS_SUM,
     Key.WEIGHT_RESPONSE_SUM,
     Key.ENERGY_ERROR_SUM,
