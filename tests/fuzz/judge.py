@@ -1,0 +1,52 @@
+"""What may come of an input: an answer, or an error of ours on one screen within a few seconds. Anything else is Wrong."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mcmc.errors import MlpGibbsError
+
+MAX_LINES, MAX_CHARACTERS = 24, 6000
+DEADLINE_S = 10.0  # far more than any of them takes, so that a busy machine alarms nobody
+
+
+class Wrong(AssertionError):
+    """A traceback, a hang, a page of output, or another number than before."""
+
+
+@contextmanager
+def deadline(seconds: float = DEADLINE_S) -> Iterator[None]:
+    """Ends what takes longer."""
+
+    def too_late(*_: Any) -> None:
+        raise Wrong(f"no answer after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, too_late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def judge(call: Callable[[], Any], seconds: float = DEADLINE_S) -> str:
+    """ "valid" or "refused in words".
+
+    Raises:
+        Wrong: another error than ours, or none of one screen, or no end.
+    """
+    try:
+        with deadline(seconds):
+            call()
+    except MlpGibbsError as error:
+        message = str(error)
+        if len(message) > MAX_CHARACTERS or message.count("\n") >= MAX_LINES or not message.strip():
+            raise Wrong(f"{len(message)} characters: {message[:500]} ...") from error
+        return "refused in words"
+    except Wrong:
+        raise
+    except Exception as error:
+        raise Wrong(f"{type(error).__name__}: {error}"[:500]) from error
+    return "valid"
