@@ -2,7 +2,7 @@
 
 The build runs against the torch that is installed: `pip install --no-build-isolation .` (`make setup` does that).
 CUDA kernels are built when torch was built for CUDA and nvcc is there; MLP_GIBBS_CUDA=0 or 1 overrides that.
-MLP_GIBBS_SANITIZE=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer: `make fuzz` does that, beside the package.
+MLP_GIBBS_SANITIZE=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer, as `make fuzz` does
 """
 
 import os

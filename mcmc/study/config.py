@@ -61,9 +61,7 @@ class StudySection(BaseModel):
         n_cells = math.prod(len(values) for values in axes.values() if isinstance(values, list))
         n_cells *= len(self.n_inputs) * len(self.cases or [{}])
         if n_cells > MAX_CELLS:
-            raise ValueError(
-                f"sizes x cases x grid are {n_cells} cells, expected at most {MAX_CELLS}: cut it in several"
-            )
+            raise ValueError(f"sizes x cases x grid are {n_cells} cells, expected at most {MAX_CELLS}: cut it up")
         for key, values in axes.items():
             if not isinstance(values, list) or not values:
                 problems.append(f"grid: {key} must be a list of values, found {values!r}")

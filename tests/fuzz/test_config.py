@@ -6,6 +6,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,7 +72,8 @@ def test_any_file(place, tally, seed):
 def test_any_assignment(place, tally, seed):
     place.write_text('[model]\nactivation = "tanh"\nn_inputs = 8\nn_networks = 2\n')
     keys = [f"{name}.{key}" for name, part in RunConfig.model_fields.items() for key in part.annotation.model_fields]
-    values = st.one_of(scalars.map(str), scalars.map(repr), st.text(max_size=30))
+    numbers = st.sampled_from(["1", "2", "3", "0.5", "[1.0, 2.0]", "true", "8"])
+    values = st.one_of(numbers, numbers, scalars.map(str), scalars.map(repr), st.text(max_size=30))
     typed = st.builds("{}={}".format, st.one_of(st.sampled_from(keys), st.text(max_size=20)), values)
 
     @hypothesis.seed(seed)
@@ -88,14 +90,13 @@ def unchecked(path: Path, _assignments: list[str]) -> RunConfig:
     return RunConfig.model_construct(**tomllib.loads(path.read_text()))
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 def test_loader_that_checks_nothing_is_caught(place, tally):
     found = []
 
     @examples(20, full=100)
     @given(tables(RunConfig))
     def check(content):
-        import tomli_w
-
         place.write_text(tomli_w.dumps(content))
         try:
             judge(lambda: plan_of(place, unchecked))
