@@ -60,13 +60,8 @@ def exchange(k, r):
     order = torch.arange(k).view(1, k, 1).repeat(2, 1, r)
     ladders = {"slot_of_temp": order, "temp_of_slot": order.clone(), "round_trips": torch.zeros(2, k, r).long()}
     rest = {"accept_sum": torch.zeros(2, k - 1, r).double(), "swap_count": torch.zeros(2, k - 1, r).long()}
-    return {
-        **numbers,
-        "beta": torch.arange(k).double(),
-        **ladders,
-        **rest,
-        "direction": torch.zeros(2, k, r).to(torch.int8),
-    }
+    numbers = {"energy": torch.zeros(2, k, r).double(), "beta": torch.arange(k).double()}
+    return {**numbers, **ladders, **rest, "direction": torch.zeros(2, k, r).to(torch.int8)}
 
 
 def test_no_replicas_at_all():
@@ -87,7 +82,7 @@ def test_rows_are_not_copied_onto_themselves():
 def test_ladders_do_not_share_memory():
     call = {**exchange(4, 1), "u": torch.full((2, 2, 1), 0.5).double(), "parity": 0}
     call["temp_of_slot"] = call["slot_of_temp"]
-    with pytest.raises(ValueError, match="slot_of_temp is written .* not share memory with temp_of_slot"):
+    with pytest.raises(ValueError, match=r"slot_of_temp is written .* not share memory with temp_of_slot"):
         torch.ops.mlp_gibbs.deo_swap_(**call)
 
 
