@@ -13,6 +13,8 @@ namespace mlp_gibbs {
 
 inline void check_dtype(const at::Tensor& t, const char* name, at::ScalarType dtype) {
   TORCH_CHECK_VALUE(t.scalar_type() == dtype, name, " must be ", dtype, ", found ", t.scalar_type());
+  TORCH_CHECK_VALUE(reinterpret_cast<uintptr_t>(t.const_data_ptr()) % t.element_size() == 0, name,
+                    " must lie at a multiple of the size of its numbers; pass ", name, ".clone()");
 }
 
 inline void check_shape(const at::Tensor& t, const char* name, at::IntArrayRef shape) {

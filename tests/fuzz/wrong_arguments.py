@@ -137,7 +137,7 @@ def _changed_tensor(t: Tensor, rng: random.Random) -> Any:
     change = rng.choice([_filled, _strided, _strided, _reshaped, _reshaped, _typed, _odd])
     try:
         return change(t, rng)
-    except RuntimeError:  # torch itself has no such tensor
+    except (RuntimeError, MemoryError):  # torch itself has no such tensor
         return t
 
 
