@@ -107,7 +107,7 @@ def _outcomes(state: State, beta: np.ndarray, energy: np.ndarray, parity: int) -
 
 
 def chi_square(seen: np.ndarray, cells: np.ndarray, probability: np.ndarray) -> float:
-    """p-value that independent draws have the law of (cells, probability); rare cells are one, 0 for an impossible one."""
+    """p-value that independent draws have the law of (cells, probability): rare cells are one, impossible ones give 0."""
     cells, probability = cells[probability > 0], probability[probability > 0]
     order = np.argsort(cells)
     cells, expected = cells[order], len(seen) * probability[order]

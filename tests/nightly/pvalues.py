@@ -1,8 +1,8 @@
 """p-values that are true: of numbers that are independent and uniform if, and only if, the sampler is right.
 
 A target turns every position of its exact law into independent uniform numbers [Rosenblatt 1952], so nothing is
-estimated: one test of Kolmogorov and Smirnov, with its exact law, serves every target. Independence is between replicas,
-never along a chain. Several p-values of one item are joined by Bonferroni's inequality, which asks no independence.
+estimated: one test of Kolmogorov and Smirnov, with its exact law, serves every target. Independence is between
+replicas, never along a chain. Several p-values of one item are joined by Bonferroni's inequality.
 """
 
 from dataclasses import dataclass
@@ -71,9 +71,10 @@ def student(values: np.ndarray) -> np.ndarray:
 def uniformity(u: np.ndarray) -> Found:
     """That snapshots u (S, D, K, R, m) hold independent uniform numbers but for the correlation of snapshots.
 
-    Last snapshot: every number is uniform over replicas; so is, modulo 1, the difference of two numbers of one position,
-    of two replicas, of neighbouring temperatures and of networks. All snapshots: time averages of u and of |2u - 1| are
-    1/2, by the scatter of replicas; both are symmetric about it, which keeps Student's law good for dozens of replicas.
+    Last snapshot: every number is uniform over replicas; so is, modulo 1, the difference of two numbers of one
+    position, of two replicas, of neighbouring temperatures and of networks. All snapshots: time averages of u and of
+    |2u - 1| are 1/2, by the scatter of replicas; both are symmetric about it, which keeps Student's law good for dozens
+    of replicas.
     """
     by_replica = np.moveaxis(u, 3, 0)  # (R, S, D, K, m)
     last, centred = by_replica[:, -1], by_replica - 0.5

@@ -161,9 +161,8 @@ def binary_students(x: np.ndarray, system: System, beta: float, fresh: np.random
     n = system.n_sites
     bits = (torch.arange(2**n).unsqueeze(1) >> torch.arange(n)) & 1
     energy = system.energy((1.0 - 2.0 * bits).to(system.dtype).unsqueeze(0))[0].numpy()
-    _, level, n_states = np.unique(
-        np.round(2 * energy * system.labels[0].numel()), return_inverse=True, return_counts=True
-    )
+    wrong_bits = np.round(energy / n * system.labels[0].numel())
+    _, level, n_states = np.unique(wrong_bits, return_inverse=True, return_counts=True)
     rank = np.empty(2**n, dtype=np.int64)
     rank[np.argsort(level, kind="stable")] = np.arange(2**n)
     rank -= np.concatenate([[0], np.cumsum(n_states)])[level]

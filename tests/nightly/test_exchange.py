@@ -1,5 +1,7 @@
 """10^8 decisions of the compiled exchange against exact permutation statistics, and rules with a fault, caught."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
@@ -93,7 +95,5 @@ def test_exact_chain_has_the_exact_stationary_law():
     permutations, of_state = np.unique(slots, axis=0, return_inverse=True)
     law = np.exp(-(exact.energy[permutations] * exact.beta).sum(1))
     law /= law.sum()
-    for number, found in zip(range(4001), exact.laws(), strict=False):
-        assert found.sum() == pytest.approx(1.0, abs=1e-9)
-    assert number == 4000
+    found = next(islice(exact.laws(), 4000, None))
     np.testing.assert_allclose(np.bincount(of_state.ravel(), found), law, rtol=1e-8)

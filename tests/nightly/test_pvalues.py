@@ -1,4 +1,4 @@
-"""The instruments: p-values of good numbers are uniform, and the maps of the targets hold for draws without any chain."""
+"""The instruments: p-values of good numbers are uniform; the maps of the targets hold for draws without a chain."""
 
 import numpy as np
 import pytest
