@@ -13,15 +13,13 @@ from itertools import product
 import numpy as np
 import torch
 from scipy.sparse import csr_array
-from scipy.stats import binom, chi2
 
 from mcmc.exchange.state import ExchangeState, initial_exchange_state
-from tests.nightly.pvalues import Found, joined, student
+from tests.nightly.pvalues import Found, chi_square, joined, student, two_sided
 
 State = tuple[tuple[int, ...], tuple[int, ...]]  # slot of each temperature, direction of each slot
 # (energy (D, K, R), beta, state, round): one round of swaps in place
 Round = Callable[[torch.Tensor, torch.Tensor, ExchangeState, int], None]
-MIN_EXPECTED = 20.0  # of a cell of a chi-square; smaller ones are put together
 
 
 @dataclass(frozen=True)
@@ -104,30 +102,6 @@ def _outcomes(state: State, beta: np.ndarray, energy: np.ndarray, parity: int) -
                 travel[after[-1]] = -1
         if probability > 0:
             yield (tuple(after), tuple(travel)), probability, n_trips
-
-
-def chi_square(seen: np.ndarray, cells: np.ndarray, probability: np.ndarray) -> float:
-    """p-value that independent draws have the law of (cells, probability): rare cells are one, impossible ones give 0."""
-    cells, probability = cells[probability > 0], probability[probability > 0]
-    order = np.argsort(cells)
-    cells, expected = cells[order], len(seen) * probability[order]
-    place = np.minimum(np.searchsorted(cells, seen), len(cells) - 1)
-    if (cells[place] != seen).any():
-        return 0.0
-    counts = np.bincount(place, minlength=len(cells))
-    by_size = np.argsort(-expected)
-    counts, expected = counts[by_size], expected[by_size]
-    n_large = int((expected >= MIN_EXPECTED).sum())
-    while 0 < n_large < len(expected) and expected[n_large:].sum() < MIN_EXPECTED:
-        n_large -= 1
-    groups = np.append(np.arange(n_large), n_large) if n_large < len(expected) else np.arange(n_large)
-    counts, expected = np.add.reduceat(counts, groups), np.add.reduceat(expected, groups)
-    return float(chi2.sf(((counts - expected) ** 2 / expected).sum(), len(groups) - 1)) if len(groups) > 1 else 1.0
-
-
-def two_sided(counts: np.ndarray, n: int, p: np.ndarray) -> np.ndarray:
-    """p-values of binomial counts, never too small."""
-    return np.minimum(1.0, 2 * np.minimum(binom.cdf(counts, n, p), binom.sf(counts - 1, n, p)))
 
 
 def exchange_found(exact: ExactExchange, swap: Round, *, n_networks: int, n_replicas: int, n_rounds: int) -> Found:

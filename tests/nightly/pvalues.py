@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtr
-from scipy.stats import kstwo
+from scipy.stats import binom, chi2, kstwo
 
 FALSE_ALARM = 1e-3  # of the whole battery: one night in a thousand
+MIN_EXPECTED = 20.0  # of a cell of a chi-square; smaller ones are put together
 N_PARTS = 3  # kernels, exchange, streams: a third of it each
 
 
@@ -66,6 +67,30 @@ def student(values: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         z = values.mean(axis=0) / stderr
     return np.asarray(2 * stdtr(n - 1, -np.abs(z)))
+
+
+def chi_square(seen: np.ndarray, cells: np.ndarray, probability: np.ndarray) -> float:
+    """p-value of independent draws of the law (cells, probability): rare cells are one, an impossible one gives 0."""
+    cells, probability = cells[probability > 0], probability[probability > 0]
+    order = np.argsort(cells)
+    cells, expected = cells[order], len(seen) * probability[order]
+    place = np.minimum(np.searchsorted(cells, seen), len(cells) - 1)
+    if (cells[place] != seen).any():
+        return 0.0
+    counts = np.bincount(place, minlength=len(cells))
+    by_size = np.argsort(-expected)
+    counts, expected = counts[by_size], expected[by_size]
+    n_large = int((expected >= MIN_EXPECTED).sum())
+    while 0 < n_large < len(expected) and expected[n_large:].sum() < MIN_EXPECTED:
+        n_large -= 1
+    groups = np.append(np.arange(n_large), n_large) if n_large < len(expected) else np.arange(n_large)
+    counts, expected = np.add.reduceat(counts, groups), np.add.reduceat(expected, groups)
+    return float(chi2.sf(((counts - expected) ** 2 / expected).sum(), len(groups) - 1)) if len(groups) > 1 else 1.0
+
+
+def two_sided(counts: np.ndarray, n: int, p: np.ndarray) -> np.ndarray:
+    """p-values of binomial counts, never too small."""
+    return np.minimum(1.0, 2 * np.minimum(binom.cdf(counts, n, p), binom.sf(counts - 1, n, p)))
 
 
 def uniformity(u: np.ndarray) -> Found:

@@ -20,7 +20,7 @@ SHORT = [
     ("block_walk", "students, continuous", True),
     ("spin_flip", "students, binary", False),
 ]
-N_REPLICAS = {"von Mises-Fisher": 3000, "circle": 4000, "sphere": 3000, "layers": 400, "students": 2000}
+N_REPLICAS = {"von Mises-Fisher": 1500, "circle": 2500, "sphere": 1500, "layers": 256, "students": 500}
 
 
 def size_of(target: str) -> Size:
