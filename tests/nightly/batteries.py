@@ -1,6 +1,6 @@
-"""Classical tests of random numbers [Knuth, TAOCP 2, section 3.3.2; L'Ecuyer and Simard 2007], each a p-value or several.
+"""Classical tests of random numbers [Knuth, TAOCP 2, section 3.3.2; L'Ecuyer and Simard 2007], each some p-values.
 
-All take u (n,), which should be independent and uniform in (0, 1) with 52 bits each; n in the tens of thousands or more.
+All take u (n,), which should be independent and uniform in (0, 1) with 52 bits each; n is tens of thousands or more.
 """
 
 import math
