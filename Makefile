@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: setup quickstart test lint bench bench-all bench-theory bench-peers faults fuzz clean
+.PHONY: setup quickstart test lint bench bench-all bench-theory bench-peers faults fuzz nightly clean
 
 setup: $(VENV)/installed
 
@@ -39,6 +39,11 @@ faults: setup
 # ten thousand of each kind of input; the table is kept in docs/reliability.md
 fuzz: setup
 	MLP_GIBBS_FUZZ=full $(BIN)/python -m pytest tests/fuzz
+
+# fresh seeds, printed; MLP_GIBBS_NIGHTLY_SEED=N repeats a night. Half an hour, and the faults in full after it
+nightly: setup
+	MLP_GIBBS_NIGHTLY=full $(BIN)/python -m pytest tests/nightly
+	$(MAKE) faults
 
 bench: setup
 	$(BIN)/python benchmarks/exchange.py
