@@ -67,9 +67,8 @@ class Server:
 
     def close(self) -> None:
         """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
+        self._process.kill()  # it keeps nothing
+        self._process.wait()
 
     def run(
         self,

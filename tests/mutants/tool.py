@@ -37,15 +37,14 @@ TESTS = {
         "tests/run/test_production.py",
     ),
     "mcmc/kernels": (
-        "tests/cpp_ext/test_rows_op.py",
         "tests/statistical/test_invariance.py",
+        "tests/kernels",
+        "tests/cpp_ext/test_rows_op.py",
         "tests/systems/test_students.py",
-        "tests/cpp_ext/test_hmc_op.py",
-        "tests/systems/test_portable.py",
-        "tests/run/test_checks.py",
-        "tests/run/test_graph.py",
-        "tests/run/test_adaptation.py",
     ),
+    "mcmc/kernels/tuning.py": ("tests/run/test_adaptation.py",),
+    "mcmc/kernels/registry.py": ("tests/run/test_adaptation.py",),
+    "mcmc/kernels/reversal.py": ("tests/run/test_checks.py",),
     "mcmc/theory": ("tests/theory/test_linear.py", "tests/theory/test_stability.py", "tests/theory/test_rs.py"),
     "mcmc/theory/rsb": ("tests/theory/rsb/test_recursion.py", "tests/theory/rsb/test_replica_symmetric_limits.py"),
     "mcmc/theory/gaussian_field": (
@@ -122,7 +121,7 @@ def tried(package: str, n: int, done: set[tuple[object, ...]], sandbox: Sandbox,
             continue
         (sandbox.folder / module).write_text(text)
         with sandbox.extension(next((ROOT / "mcmc").glob("_C*.so"))):
-            outcome = server.run(sandbox.folder, tests_of(module), timeout_s=240)
+            outcome = server.run(sandbox.folder, tests_of(module), timeout_s=150)
         sandbox.restore(module)
         noticed = outcome.failed[0].message[:120] if outcome.failed else ""
         word = "timed out" if outcome.timed_out else "killed" if outcome.failed else "survived"

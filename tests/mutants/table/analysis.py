@@ -9,7 +9,7 @@ ESTIMATORS = f"{FREE}::test_estimators_within_their_errors"
 ANALYSIS = (
     Mutant(
         "bootstrap over chains, not networks",
-        "published mistake",
+        OURS,
         BOOTSTRAP_FILE,
         "self.weights = counts / n_networks",
         "self.weights = (counts + 3) / (4 * n_networks)",
@@ -63,7 +63,7 @@ ANALYSIS = (
         FREE_FILE,
         "correction = -(step**2) / 12",
         "correction = (step**2) / 12",
-        (ESTIMATORS,),
+        (f"{FREE}::test_cost_of_finite_steps",),
     ),
     Mutant(
         "MBAR gives f, not log Z",

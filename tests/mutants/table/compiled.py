@@ -12,7 +12,7 @@ VERIFY = "tests/compare/test_verify.py::test_sound_samplers_pass"
 COMPILED = (
     Mutant(
         "compiled swap with the wrong sign",
-        "published mistake",
+        OURS,
         EXCHANGE_H,
         "(a.beta[i] - a.beta[i + 1])",
         "(a.beta[i + 1] - a.beta[i])",
@@ -20,7 +20,7 @@ COMPILED = (
     ),
     Mutant(
         "compiled swap compares the energies of slots",
-        "Carlo: label and state swapped",
+        OURS,
         EXCHANGE_H,
         "(a.energy[walker_i] - a.energy[walker_j])",
         "(a.energy[at_i] - a.energy[at_j])",
@@ -60,7 +60,7 @@ COMPILED = (
     ),
     Mutant(
         "compiled swaps of all replicas from one stream",
-        "streams shared by two chains",
+        OURS,
         EXCHANGE_CPP,
         "rows[((of - begin) * r + s) * n_pairs + pair]",
         "rows[(of - begin) * r * n_pairs + pair]",
@@ -100,7 +100,7 @@ COMPILED = (
     ),
     Mutant(
         "compiled momentum not projected",
-        "missing projection",
+        "field",
         HMC_CPP,
         "row.project(chains.x + (job.row + i) * n0, p, n0, p)",
         "static_cast<void>(p)",
@@ -112,7 +112,7 @@ COMPILED = (
         HMC_CPP,
         "chains.energy_out[at] = energy_before[at]",
         "chains.energy_out[at] = chains.energy_out[at]",
-        (VERIFY,),
+        (HMC_OP,),
     ),
     Mutant(
         "compiled acceptance and jitter from one number",
@@ -132,10 +132,10 @@ COMPILED = (
     ),
     Mutant(
         "compiled streams of all chains the same",
-        "streams shared by two chains",
-        "cpp_ext/core/streams.h",
-        "static_cast<uint32_t>(s.chain[row % s.n_chains])",
-        "static_cast<uint32_t>(s.chain[0])",
+        OURS,
+        "cpp_ext/src/philox.cpp",
+        "s.chain[row % s.n_chains]",
+        "s.chain[0]",
         ("tests/cpp_ext/test_philox_op.py::test_streams_equal_their_twins_bit_for_bit",),
     ),
 )

@@ -38,7 +38,7 @@ EXCHANGE = (
     ),
     Mutant(
         "swap with the wrong sign",
-        "published mistake",
+        OURS,
         REFERENCE,
         "(beta[i] - beta[i + 1])",
         "(beta[i + 1] - beta[i])",
@@ -57,7 +57,7 @@ EXCHANGE = (
     ),
     Mutant(
         "swap compares the energies of slots",
-        "Carlo: label and state swapped",
+        OURS,
         REFERENCE,
         "energy.gather(1, slot_i), energy.gather(1, slot_j)",
         "energy[:, i], energy[:, i + 1]",

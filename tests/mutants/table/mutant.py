@@ -12,7 +12,7 @@ class Mutant:
     """One fault: a text of a source that is found once, what stands in its place, and who must notice.
 
     Attributes:
-        origin:      issue of the code where it was published, or "ours".
+        origin:      the code, with its issue, where it was published; "field" where it is common; or "ours".
         tests:       node ids; every one of them passes without the mutant, and one of them must fail with it.
         engine:      "torch" hides the compiled extension from the tests.
         is_short:    part of the short form, which `make test` runs.

@@ -35,7 +35,7 @@ OBSERVERS = (
     ),
     Mutant(
         "overlap of hidden layers per input",
-        "weights 1/N_l or 1/N_0",
+        OURS,
         "mcmc/systems/mlp/energy.py",
         "n_units = a.shape[-1]",
         "n_units = layers[0].shape[-1]",

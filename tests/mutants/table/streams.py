@@ -9,7 +9,7 @@ STREAMS_OF_A_BLOCK = "Streams(config.run.seed, part.network_ids, chains)"
 STREAMS = (
     Mutant(
         "large seeds alias with purposes",
-        "Carlo: seeds that alias",
+        "Carlo",
         PHILOX,
         "(seed >> 32) | purpose << 24",
         "(seed >> 32) | purpose << 16",
@@ -18,7 +18,7 @@ STREAMS = (
     ),
     Mutant(
         "seed plus purpose",
-        "Carlo: seed + i",
+        "Carlo",
         PHILOX,
         "return seed & _LOW, (seed >> 32) | purpose << 24",
         "return (seed + purpose) & _LOW, seed >> 32",
@@ -34,7 +34,7 @@ STREAMS = (
     ),
     Mutant(
         "replicas share their noise",
-        "streams shared by two chains",
+        OURS,
         BUILD,
         STREAMS_OF_A_BLOCK,
         "Streams(config.run.seed, part.network_ids, chains // 2 * 2)",
