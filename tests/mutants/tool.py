@@ -15,6 +15,7 @@ import random
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from cosmic_ray.commands.init import _all_work_items
@@ -92,6 +93,7 @@ def places(package: str) -> list[list[MutationSpec]]:
     return list(found.values())
 
 
+@cache
 def drawn(package: str, n: int) -> tuple[int, list[MutationSpec]]:
     """Number of places, and one mutation of each of n of them."""
     generator = random.Random(f"{SEED} {package}")
@@ -107,6 +109,14 @@ def mutated(source: str, mutation: MutationSpec) -> str:
     return result
 
 
+def _says_something_else(source: str, text: str) -> bool:
+    """False for what is no Python either: the tool takes the * before keywords for a product."""
+    try:
+        return ast.dump(ast.parse(source)) != ast.dump(ast.parse(text))
+    except SyntaxError:
+        return False
+
+
 def tried(package: str, n: int, done: set[tuple[object, ...]], sandbox: Sandbox, server: Server) -> Iterator[Mutation]:
     """Run the tests for every drawn mutation that is not done; one after another."""
     for mutation in drawn(package, n)[1]:
@@ -117,7 +127,7 @@ def tried(package: str, n: int, done: set[tuple[object, ...]], sandbox: Sandbox,
         text = mutated(source, mutation)
         changed = [(a, b) for a, b in zip(source.split("\n"), text.split("\n"), strict=False) if a != b][:1]
         line, new = changed[0] if changed else ("", "")
-        if ast.dump(ast.parse(source)) == ast.dump(ast.parse(text)):
+        if not _says_something_else(source, text):
             continue
         (sandbox.folder / module).write_text(text)
         with sandbox.extension(next((ROOT / "mcmc").glob("_C*.so"))):

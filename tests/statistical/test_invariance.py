@@ -15,8 +15,9 @@ from scipy import stats
 
 from mcmc.kernels import langevin
 from mcmc.kernels.base import ChainState, StepParams
+from mcmc.kernels.block_walk import BlockWalk
 from mcmc.kernels.registry import KERNELS
-from mcmc.rng import Streams
+from mcmc.rng import Purpose, Streams
 from mcmc.systems.mlp.activations import make_activation
 from mcmc.systems.mlp.energy import MlpSystem
 from mcmc.systems.mlp.networks import Networks
@@ -26,7 +27,8 @@ BETAS = (0.0, 1.0, 3.0)
 N_CHAINS = 20_000  # of each temperature
 N_STEPS = 8
 GRID = 8192
-STEP_SIZE = {"hmc": 1.0, "mala": 1.1, "langevin": 1.2, "random_walk": 1.2}
+KERNELS_HERE = {**KERNELS, "block_walk": lambda: BlockWalk(1)}
+STEP_SIZE = {"hmc": 1.0, "mala": 1.1, "langevin": 1.2, "random_walk": 1.2, "block_walk": 2.5}
 MIN_P = 1e-5
 TURN = (np.arange(GRID) + 0.5) * 2 * math.pi / GRID
 
@@ -50,17 +52,21 @@ def distribution(system: MlpSystem, beta: float) -> np.ndarray:
 
 
 class Moved(NamedTuple):
-    """Where steps from exact draws end; the distribution functions there and the acceptances, by temperature."""
+    """Where steps from exact draws end; the distribution functions there and the acceptances, by temperature.
+
+    `fresh` are the draws from the reference measure that the last step could use.
+    """
 
     system: MlpSystem
     state: ChainState
     uniforms: list[np.ndarray]
     acceptance: list[float]
+    fresh: torch.Tensor
 
 
 def moved(name: str, *, seed: int = 6) -> Moved:
     """Steps of a kernel from exact draws."""
-    system, kernel = make_system(), KERNELS[name]()
+    system, kernel = make_system(), KERNELS_HERE[name]()
     edges = np.arange(GRID + 1) * 2 * math.pi / GRID
     laws = [distribution(system, beta) for beta in BETAS]
     u = np.random.default_rng(seed).uniform(size=(len(BETAS), N_CHAINS))
@@ -75,12 +81,13 @@ def moved(name: str, *, seed: int = 6) -> Moved:
     angle = np.arctan2(state.x[0, :, 1].numpy(), state.x[0, :, 0].numpy()) % (2 * math.pi)
     by_beta = angle.reshape(len(BETAS), -1)
     uniforms = [np.interp(a, edges, law) for a, law in zip(by_beta, laws, strict=True)]
-    return Moved(system, state, uniforms, (n_accepted / N_STEPS).tolist())
+    fresh = system.manifold.random_point(streams.normal(Purpose.REDRAW, N_STEPS - 1, 2))
+    return Moved(system, state, uniforms, (n_accepted / N_STEPS).tolist(), fresh)
 
 
 def assert_law_is_kept(name: str) -> None:
     """Uniform distribution functions at every temperature; energies, gradients, momenta of the states they are with."""
-    system, state, uniforms, acceptance = moved(name)
+    system, state, uniforms, acceptance, fresh = moved(name)
     energy, grad = system.energy_and_grad(state.x)
     torch.testing.assert_close(state.energy, energy, rtol=1e-10, atol=1e-10)
     assert state.grad is None or torch.allclose(state.grad, grad, rtol=1e-10, atol=1e-10), "gradient of elsewhere"
@@ -93,17 +100,20 @@ def assert_law_is_kept(name: str) -> None:
         p_value = stats.kstest(uniform, "uniform").pvalue
         assert p_value > MIN_P, f"law of the angle at beta = {beta}: p = {p_value:.1g}"
     assert acceptance[0] == 1
+    is_fresh = (state.x == fresh).all(-1)[0].view(len(BETAS), -1)
+    assert is_fresh[0].all(), "drawn afresh at beta = 0"
+    assert not is_fresh[1:].any(), "drawn afresh elsewhere"
     assert 0.2 < acceptance[-1] < 0.9, "rejections are part of the test"
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", KERNELS_HERE)
 def test_law_is_kept(name):
     assert_law_is_kept(name)
 
 
 def test_another_temperature_is_caught():
     """The bound can fail: draws of beta = 1 are not those of beta = 1.15."""
-    system, _, uniforms, _ = moved("hmc")
+    system, _, uniforms, *_ = moved("hmc")
     wrong = np.interp(uniforms[1], distribution(system, 1.0), distribution(system, 1.15))
     assert stats.kstest(wrong, "uniform").pvalue < MIN_P
 
