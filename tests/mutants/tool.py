@@ -13,9 +13,8 @@ import ast
 import json
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 from cosmic_ray.commands.init import _all_work_items
@@ -27,6 +26,7 @@ from tests.mutants.sandbox import Sandbox, Server
 from tests.support.runs import ROOT
 
 SEED = 20261122
+TIMEOUT_S = 150.0
 LEFT_OUT = ("core/ReplaceBinaryOperator_BitOr", "core/Variable")
 # beside the file of the module's own tests, by the beginning of its path; the longest that fits
 TESTS = {
@@ -93,12 +93,12 @@ def places(package: str) -> list[list[MutationSpec]]:
     return list(found.values())
 
 
-@cache
-def drawn(package: str, n: int) -> tuple[int, list[MutationSpec]]:
-    """Number of places, and one mutation of each of n of them."""
+def drawn(package: str, n: int) -> list[MutationSpec]:
+    """One mutation of each of n places."""
     generator = random.Random(f"{SEED} {package}")
-    all_places = places(package)
-    return len(all_places), [generator.choice(place) for place in generator.sample(all_places, min(n, len(all_places)))]
+    found = places(package)
+    print(package, len(found), "places", flush=True)
+    return [generator.choice(place) for place in generator.sample(found, min(n, len(found)))]
 
 
 def mutated(source: str, mutation: MutationSpec) -> str:
@@ -117,47 +117,55 @@ def _says_something_else(source: str, text: str) -> bool:
         return False
 
 
-def tried(package: str, n: int, done: set[tuple[object, ...]], sandbox: Sandbox, server: Server) -> Iterator[Mutation]:
-    """Run the tests for every drawn mutation that is not done; one after another."""
-    for mutation in drawn(package, n)[1]:
-        module = str(mutation.module_path)
-        if (module, mutation.operator_name, *mutation.start_pos) in done:
-            continue
+def key_of(mutation: MutationSpec) -> tuple[object, ...]:
+    """What tells mutations apart."""
+    return (str(mutation.module_path), mutation.operator_name, *mutation.start_pos)
+
+
+def tried(
+    mutations: Iterable[MutationSpec], more: Sequence[str], sandbox: Sandbox, server: Server
+) -> Iterator[Mutation]:
+    """Run the tests of their modules, and more, for every mutation; one after another."""
+    for mutation in mutations:
+        module, place = str(mutation.module_path), mutation.start_pos
         source = (ROOT / module).read_text()
         text = mutated(source, mutation)
-        changed = [(a, b) for a, b in zip(source.split("\n"), text.split("\n"), strict=False) if a != b][:1]
-        line, new = changed[0] if changed else ("", "")
         if not _says_something_else(source, text):
             continue
+        line, new = next((a, b) for a, b in zip(source.split("\n"), text.split("\n"), strict=False) if a != b)
         (sandbox.folder / module).write_text(text)
         with sandbox.extension(next((ROOT / "mcmc").glob("_C*.so"))):
-            outcome = server.run(sandbox.folder, tests_of(module), timeout_s=150)
+            outcome = server.run(sandbox.folder, [*tests_of(module), *more], timeout_s=TIMEOUT_S)
         sandbox.restore(module)
         noticed = outcome.failed[0].message[:120] if outcome.failed else ""
         word = "timed out" if outcome.timed_out else "killed" if outcome.failed else "survived"
-        place = mutation.start_pos
-        yield Mutation(
-            module, mutation.operator_name, place, line.strip(), new.strip(), word, noticed, round(outcome.seconds, 1)
-        )
+        seconds = round(outcome.seconds, 1)
+        yield Mutation(module, mutation.operator_name, place, line.strip(), new.strip(), word, noticed, seconds)
 
 
 def main() -> None:
-    """Try the packages that were named, and append each result to a file of lines of JSON."""
+    """Try the packages that were named; results are appended to files of lines of JSON, the last of a place counts."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("packages", nargs="+")
-    parser.add_argument("--each", type=int, default=90)
+    parser.add_argument(
+        "--each", type=int, default=90, help="mutations of a package; those that were tried are left out"
+    )
+    parser.add_argument("--again", nargs="*", metavar="TEST", help="only what survived, with these tests too")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         server, sandbox = Server(Path(folder)), Sandbox(Path(folder) / "copy")
         for package in options.packages:
-            print(package, drawn(package, options.each)[0], "places", flush=True)
             with open(options.out / f"{package}.jsonl", "a+") as file:
                 file.seek(0)
-                rows = [json.loads(line) for line in file]
-                done = {(row["module"], row["operator"], *row["place"]) for row in rows}
-                for mutation in tried(package, options.each, done, sandbox, server):
+                rows = {(row["module"], row["operator"], *row["place"]): row for row in map(json.loads, file)}
+                if options.again is None:
+                    chosen = [m for m in drawn(package, options.each) if key_of(m) not in rows]
+                else:
+                    alive = {key for key, row in rows.items() if row["outcome"] != "killed"}
+                    chosen = [m for place in places(package) for m in place if key_of(m) in alive]
+                for mutation in tried(chosen, options.again or (), sandbox, server):
                     print(json.dumps(asdict(mutation)), file=file, flush=True)
         server.close()
 
