@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: setup quickstart test lint bench bench-all bench-theory bench-peers faults fuzz nightly clean
+.PHONY: setup quickstart test lint bench bench-all bench-theory bench-peers faults fuzz mutants nightly clean
 
 setup: $(VENV)/installed
 
@@ -44,6 +44,10 @@ fuzz: setup
 nightly: setup
 	MLP_GIBBS_NIGHTLY=full $(BIN)/python -m pytest tests/nightly
 	$(MAKE) faults
+
+# every mutant, those in C++ in one extension that is built for them; the table goes into docs/reliability.md
+mutants: setup
+	MLP_GIBBS_MUTANTS=full $(BIN)/python -m pytest tests/mutants
 
 bench: setup
 	$(BIN)/python benchmarks/exchange.py
