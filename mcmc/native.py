@@ -15,7 +15,7 @@ from torch import Tensor
 
 Backend = Literal["extension", "reference"]
 
-INTERFACE: Final = 6  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
+INTERFACE: Final = 7  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
 
 extension_error: str | None = None
 _has_cuda = False
@@ -161,10 +161,11 @@ def _register_fakes() -> None:
         return energy, x.new_empty((n_networks if with_grad else 0, n_chains, n_sites))
 
     @torch.library.register_fake("mlp_gibbs::overlaps_mlp")
-    def _(x: Tensor, widths: list[int], *_: object) -> tuple[Tensor, Tensor]:
-        d, k, r, _n_sites = x.shape
-        between, within = (x.new_empty((d, k, n, len(widths)), dtype=torch.float64) for n in (r * (r - 1) // 2, r))
-        return between, within
+    def _(x: Tensor, variances: list[float], *_: object) -> tuple[Tensor, ...]:
+        (d, k, r, _n_sites), depth = x.shape, len(variances)
+        of_pairs = d if r > 1 else 0
+        shapes = ((d, k, r * (r - 1) // 2, depth + 1), (d, k, r, depth + 1), (of_pairs, k, depth), (of_pairs, k, depth))
+        return tuple(x.new_empty(shape, dtype=torch.float64) for shape in shapes)
 
     @torch.library.register_fake("mlp_gibbs::leapfrog_mlp")
     def _(x: Tensor, *_: object) -> tuple[Tensor, ...]:

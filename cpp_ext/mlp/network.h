@@ -38,21 +38,29 @@ struct Network {
   // what one tile keeps while its network is evaluated
   struct Layers {
     void *input, *ping, *pong;   // operands
-    float* derivative[MAX_DEPTH];  // phi'(h^l) (N_l, CHAINS), l = 1..L-1 at [l - 1]
-    float* values;                 // a^l of the layer at hand (N_l, CHAINS), where it is asked for
+    float* derivative[MAX_DEPTH];  // phi'(h^l) (N_l, CHAINS), l = 1..L-1 at [l - 1]; for LayersOut dH/dh^L at [L - 1]
+    float *values, *weighted;      // a^l or dH/dh^l, and W^l a^(l-1), of the layer at hand (N_l, CHAINS)
   } layers[MAX_TILES];
 
   Network(const MlpWeights& w, Chains* t) : weights(w), phi(w.parameters), tiles(t) {}
 
-  void allocate(Arena& arena, bool with_gradient) {
+  // What a caller wants of the layers (`MlpChains`), as rows.
+  struct LayersOut {
+    float *const *values, *const *weighted, *const *derivatives;
+  };
+
+  void allocate(Arena& arena, bool with_gradient, bool with_layers) {
     int64_t widest = 0;
     for (int l = 0; l <= weights.depth; ++l) widest = weights.widths[l] > widest ? weights.widths[l] : widest;
     for (int64_t t = 0; t < n_tiles; ++t) {
       layers[t].input = Engine::SEPARATE_OPERAND ? arena.take<void>(Engine::operand_bytes(weights.widths[0])) : tiles[t].x;
       layers[t].ping = arena.take<void>(Engine::operand_bytes(widest));
       layers[t].pong = arena.take<void>(Engine::operand_bytes(widest));
-      layers[t].values = arena.take<float>(sizeof(float) * CHAINS * round_up(widest, 2));
-      for (int l = 1; l < weights.depth && with_gradient; ++l) {
+      if (with_layers) {
+        layers[t].values = arena.take<float>(sizeof(float) * CHAINS * round_up(widest, 2));
+        layers[t].weighted = arena.take<float>(sizeof(float) * CHAINS * round_up(widest, 2));
+      }
+      for (int l = 1; l < weights.depth + with_layers && with_gradient; ++l) {
         layers[t].derivative[l - 1] = arena.take<float>(sizeof(float) * CHAINS * round_up(weights.widths[l], 2));
       }
     }
@@ -102,10 +110,21 @@ struct Network {
     }
   }
 
+  static MLP_GIBBS_INLINE void keep_block(float* to, int64_t first, int64_t rows, const float* block) {
+    for (int64_t i = 0; i < rows * CHAINS; i += V::WIDTH) V::store(to + first * CHAINS + i, V::load(block + i));
+  }
+
+  // A pair of rows of a layer to where they are kept for its caller.
+  static MLP_GIBBS_INLINE void keep(float* to, int64_t row, const F (&pair)[2][2]) {
+    for (int r = 0; r < 2; ++r) {
+      for (int v = 0; v < 2; ++v) V::store(to + (row + r) * CHAINS + v * V::WIDTH, pair[r][v]);
+    }
+  }
+
   // Forward: hidden layers, then the readout into tiles[t].lanes->energy (WITH_ENERGY) and the operand delta^L
   // (WITH_GRADIENT). Returns whether that operand is in `ping`. The layers go to the rows of `out` (WITH_LAYERS).
   template <bool WITH_ENERGY, bool WITH_GRADIENT, bool WITH_LAYERS = false>
-  bool forward(float* const* out = nullptr) {
+  bool forward(const LayersOut& out = {}) {
     const int depth = weights.depth;
     if (WITH_ENERGY) {
       for (int64_t t = 0; t < n_tiles; ++t) {
@@ -124,16 +143,15 @@ struct Network {
       if (l < depth) {
         Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
-          float *derivative = layers[t].derivative[l - 1], *values = layers[t].values;
+          float* derivative = layers[t].derivative[l - 1];
+          if (WITH_LAYERS && WITH_GRADIENT) keep_block(layers[t].weighted, first, rows, block);
           for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
             F a[2][2], d[2][2];
             for (int r = 0; r < 2; ++r) {
-              for (int v = 0; v < 2; ++v) {
-                phi.both(h[r][v], a[r][v], d[r][v]);
-                if (WITH_GRADIENT) V::store(derivative + (row + r) * CHAINS + v * V::WIDTH, d[r][v]);
-                if (WITH_LAYERS) V::store(values + (row + r) * CHAINS + v * V::WIDTH, a[r][v]);
-              }
+              for (int v = 0; v < 2; ++v) phi.both(h[r][v], a[r][v], d[r][v]);
             }
+            if (WITH_GRADIENT) keep(derivative, row, d);
+            if (WITH_LAYERS) keep(layers[t].values, row, a);
             Engine::put(to, row, a[0], a[1]);
           });
         });
@@ -143,43 +161,51 @@ struct Network {
                         [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
           double* energy = tiles[t].lanes->energy;
-          float* values = layers[t].values;
+          if (WITH_LAYERS && WITH_GRADIENT) keep_block(layers[t].weighted, first, rows, block);
           typename V::DoubleSum sum[2];
           for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].load(energy + v * V::WIDTH);
           for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
-            F v_pair[2], d[2][2];
+            F v_pair[2], a[2][2], d[2][2];
             pair_of(readout, row, n, v_pair);
             for (int r = 0; r < 2; ++r) {
               for (int v = 0; v < 2; ++v) {
                 if (WITH_ENERGY) {
-                  F a;
-                  phi.both(h[r][v], a, d[r][v]);
-                  sum[v].add(a, v_pair[r]);
-                  if (WITH_LAYERS) V::store(values + (row + r) * CHAINS + v * V::WIDTH, a);
+                  phi.both(h[r][v], a[r][v], d[r][v]);
+                  sum[v].add(a[r][v], v_pair[r]);
                 } else {
                   d[r][v] = phi.derivative(h[r][v]);
                 }
                 d[r][v] = V::mul(d[r][v], v_pair[r]);
               }
             }
+            if (WITH_LAYERS) keep(layers[t].values, row, a);
+            if (WITH_LAYERS && WITH_GRADIENT) keep(layers[t].derivative[l - 1], row, d);
             if (WITH_GRADIENT) Engine::put(to, row, d[0], d[1]);
           });
           for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].store(energy + v * V::WIDTH);
         });
       }
-      for (int64_t t = 0; WITH_LAYERS && t < n_tiles; ++t) tiles[t].write(layers[t].values, out[l - 1], n);
+      for (int64_t t = 0; WITH_LAYERS && t < n_tiles; ++t) {
+        tiles[t].write(layers[t].values, out.values[l - 1], n);
+        if (!WITH_GRADIENT) continue;
+        tiles[t].write(layers[t].weighted, out.weighted[l - 1], n);
+        if (l == depth) tiles[t].write(layers[t].derivative[l - 1], out.derivatives[l - 1], n);
+      }
       to_ping = !to_ping;
     }
     return !to_ping;
   }
 
+  // dH/dh^l of the hidden layers below the last, to the rows of `out`.
+  void derivatives(bool delta_in_ping, const LayersOut& out) { backward<false, true>(delta_in_ping, out); }
+
   // dH/dx as it comes: the momenta of all tiles are pushed by it (`Tile::push_site`), and it is kept in g if it is the
   // last of a trajectory or all that is wanted.
-  template <bool IS_KEPT>
-  void backward(bool delta_in_ping) {
+  template <bool IS_KEPT, bool WITH_LAYERS = false>
+  void backward(bool delta_in_ping, const LayersOut& out = {}) {
     const int depth = weights.depth;
     bool in_ping = delta_in_ping;
-    for (int l = depth - 1; l >= 0; --l) {  // W^(l+1)T
+    for (int l = depth - 1; l >= WITH_LAYERS; --l) {  // W^(l+1)T
       const int64_t n = weights.widths[l], cols = weights.widths[l + 1];
       const auto input = [&](int64_t t) { return Engine::operand(in_ping ? layers[t].ping : layers[t].pong, cols); };
       const auto output = [&](int64_t t) { return Engine::operand(in_ping ? layers[t].pong : layers[t].ping, n); };
@@ -194,10 +220,12 @@ struct Network {
                 h[r][v] = V::mul(h[r][v], V::load(derivative + (row + r) * CHAINS + v * V::WIDTH));
               }
             }
+            if (WITH_LAYERS) keep(layers[t].values, row, h);
             Engine::put(to, row, h[0], h[1]);
           });
         });
-      } else {
+        for (int64_t t = 0; WITH_LAYERS && t < n_tiles; ++t) tiles[t].write(layers[t].values, out.derivatives[l - 1], n);
+      } else if constexpr (!WITH_LAYERS) {
         for (int64_t t = 0; t < n_tiles; ++t) tiles[t].forget_products();
         Engine::product(w, n, cols, n_tiles, input,
                         [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {

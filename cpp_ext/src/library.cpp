@@ -34,7 +34,8 @@ TORCH_LIBRARY(mlp_gibbs, m) {
   m.def("fma_loop(int iterations, str engine) -> float");
   m.def("pack_mlp(Tensor weight, bool transposed, int parts, str engine) -> Tensor");
   m.def("energy_and_grad_mlp(Tensor x, bool with_grad, " MLP_GIBBS_NETWORKS ") -> (Tensor energy, Tensor grad)");
-  m.def("overlaps_mlp(Tensor x, " MLP_GIBBS_NETWORKS ") -> (Tensor between, Tensor within)");
+  m.def("overlaps_mlp(Tensor x, float[] variances, " MLP_GIBBS_NETWORKS
+        ") -> (Tensor between, Tensor within, Tensor excess, Tensor response)");
   m.def("leapfrog_mlp(Tensor x, Tensor p, Tensor grad, Tensor? fresh, Tensor beta, Tensor step_size, Tensor n_leapfrog, "
         "int reproject_every, " MLP_GIBBS_NETWORKS
         ") -> (Tensor x, Tensor p, Tensor grad, Tensor energy, Tensor kinetic_change)");
@@ -70,7 +71,7 @@ PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_C", "Operators of torch.ops.mlp_g
 }  // namespace
 
 // Raised with every change of a schema; mcmc/native.py compares it, so that an old build is told from a broken one.
-constexpr int INTERFACE = 6;
+constexpr int INTERFACE = 7;
 
 PyMODINIT_FUNC PyInit__C() {
   PyObject* module = PyModule_Create(&MODULE);

@@ -179,8 +179,8 @@ class Simulation:
             parts = []
             for block, chains in zip(self.blocks, self.chains, strict=True):
                 x = chains.x.view(block.stop - block.start, *self.shape[1:], -1)
-                permutation = self.exchange.slot_of_temp[block.start : block.stop]
-                parts.append(block.system.overlaps(torch.take_along_dim(x, permutation.unsqueeze(-1), dim=1)))
+                in_order = to_temperature_order(x, self.exchange, slice(block.start, block.stop))
+                parts.append(block.system.overlaps(in_order))
             overlaps = joined(parts)
         return Measurement(self.beta, energy, self.system.n_sites, overlaps)
 

@@ -149,12 +149,11 @@ class MlpSystem:
 
         With two replicas or more also what the identities of the weights need (`weight_identity`).
         """
+        if isinstance(self._fused, FusedNetworks):
+            return self._fused.overlaps(x)
         shape = x.shape[:3]
         preactivations, outputs = self._layers(x.flatten(1, 2))
-        if isinstance(self._fused, FusedNetworks):
-            overlaps = self._fused.overlaps(x)
-        else:
-            overlaps = _overlaps_of([a.view(*shape, -1) for a in outputs])
+        overlaps = _overlaps_of([a.view(*shape, -1) for a in outputs])
         if shape[2] == 1:
             return overlaps
         h = [h.view(*shape, -1) for h in preactivations]

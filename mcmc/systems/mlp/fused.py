@@ -5,6 +5,7 @@
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from mcmc import native
 from mcmc.rng import Purpose, Streams
-from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd
+from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd, WeightIdentity
 from mcmc.systems.mlp.activations import Activation
 from mcmc.systems.mlp.networks import Networks
 
@@ -29,9 +30,11 @@ class FusedNetworks:
         arguments: what every operator takes after its own arguments: widths, packed weights and transposes for the
             forces, packed weights for the energies, biases, readout, activation and its parameters, precision of the
             forces, engine.
+        networks: that were packed.
     """
 
     arguments: tuple[object, ...]
+    networks: Networks
 
     @classmethod
     def pack(cls, networks: Networks, forces: str, engine: str) -> Self:
@@ -53,7 +56,8 @@ class FusedNetworks:
                 parameters,
                 forces,
                 engine,
-            )
+            ),
+            networks,
         )
 
     @classmethod
@@ -72,7 +76,8 @@ class FusedNetworks:
                 return [cut(entry) for entry in value]
             return value[start:stop] if isinstance(value, Tensor) else value
 
-        return replace(self, arguments=tuple(cut(value) for value in self.arguments))
+        arguments = tuple(cut(value) for value in self.arguments)
+        return replace(self, arguments=arguments, networks=self.networks.narrow(start, stop))
 
     def energy(self, x: Tensor) -> Tensor:
         """H(x): (D, C, n0) -> (D, C) float64."""
@@ -83,8 +88,10 @@ class FusedNetworks:
         return torch.ops.mlp_gibbs.energy_and_grad_mlp(x, True, *self.arguments)
 
     def overlaps(self, x: Tensor) -> Overlaps:
-        """q^l and r^l of the replicas of x (D, K, R, n0); see `MlpSystem.overlaps`."""
-        return Overlaps(*torch.ops.mlp_gibbs.overlaps_mlp(x, *self.arguments))
+        """q^l, r^l and identities of the replicas of x (D, K, R, n0), in float32; see `MlpSystem.overlaps`."""
+        variances = [sigma**2 for sigma in self.networks.sigma_w]
+        between, within, *sides = torch.ops.mlp_gibbs.overlaps_mlp(x, variances, *self._in_float32.arguments)
+        return Overlaps(between, within, WeightIdentity(*sides) if x.shape[2] > 1 else None)
 
     def leapfrog(
         self,
@@ -140,6 +147,12 @@ class FusedNetworks:
                 *self.arguments,
             )
         )
+
+    @cached_property
+    def _in_float32(self) -> "FusedNetworks":
+        """The same networks with forces in float32: overlaps and identities are results, whatever moves the chains."""
+        forces, engine = self.arguments[-2:]
+        return self if forces == "float32" else self.pack(self.networks, "float32", str(engine))
 
 
 def _of_each_chain(n_leapfrog: int | Tensor, like: Tensor) -> Tensor:
