@@ -38,8 +38,8 @@ struct Network {
   // what one tile keeps while its network is evaluated
   struct Layers {
     void *input, *ping, *pong;   // operands
-    float* derivative[MAX_DEPTH];  // phi'(h^l) (N_l, CHAINS), l = 1..L-1 at [l - 1]; for LayersOut dH/dh^L at [L - 1]
-    float *values, *weighted;      // a^l or dH/dh^l, and W^l a^(l-1), of the layer at hand (N_l, CHAINS)
+    float* derivative[MAX_DEPTH];  // phi'(h^l) (N_l, CHAINS), l = 1..L-1 at [l - 1]
+    float *values, *weighted, *slope;  // some rows of a^l, W^l a^(l-1), dH/dh^l on their way out (CHAINS, CHAINS)
   } layers[MAX_TILES];
 
   Network(const MlpWeights& w, Chains* t) : weights(w), phi(w.parameters), tiles(t) {}
@@ -57,10 +57,11 @@ struct Network {
       layers[t].ping = arena.take<void>(Engine::operand_bytes(widest));
       layers[t].pong = arena.take<void>(Engine::operand_bytes(widest));
       if (with_layers) {
-        layers[t].values = arena.take<float>(sizeof(float) * CHAINS * round_up(widest, 2));
-        layers[t].weighted = arena.take<float>(sizeof(float) * CHAINS * round_up(widest, 2));
+        layers[t].values = arena.take<float>(sizeof(float) * CHAINS * CHAINS);
+        layers[t].weighted = arena.take<float>(sizeof(float) * CHAINS * CHAINS);
+        layers[t].slope = arena.take<float>(sizeof(float) * CHAINS * CHAINS);
       }
-      for (int l = 1; l < weights.depth + with_layers && with_gradient; ++l) {
+      for (int l = 1; l < weights.depth && with_gradient; ++l) {
         layers[t].derivative[l - 1] = arena.take<float>(sizeof(float) * CHAINS * round_up(weights.widths[l], 2));
       }
     }
@@ -110,15 +111,25 @@ struct Network {
     }
   }
 
-  static MLP_GIBBS_INLINE void keep_block(float* to, int64_t first, int64_t rows, const float* block) {
-    for (int64_t i = 0; i < rows * CHAINS; i += V::WIDTH) V::store(to + first * CHAINS + i, V::load(block + i));
-  }
-
-  // A pair of rows of a layer to where they are kept for its caller.
   static MLP_GIBBS_INLINE void keep(float* to, int64_t row, const F (&pair)[2][2]) {
     for (int r = 0; r < 2; ++r) {
       for (int v = 0; v < 2; ++v) V::store(to + (row + r) * CHAINS + v * V::WIDTH, pair[r][v]);
     }
+  }
+
+  // A pair of rows of a layer of n units to the rows `out` of a caller, by way of `some`: a block of them is turned over
+  // as soon as it is full, in the first-level cache.
+  static MLP_GIBBS_INLINE void give(const Chains& tile, float* some, int64_t row, const F (&pair)[2][2], float* out, int64_t n) {
+    keep(some, row % CHAINS, pair);
+    if (row % CHAINS == CHAINS - 2 || row + 2 >= n) tile.write_sites(some, out, n, row / CHAINS * CHAINS, row + 2);
+  }
+
+  // The same of a block that left a product.
+  static MLP_GIBBS_INLINE void give_block(const Chains& tile, float* some, int64_t first, int64_t rows, const float* block,
+                                          float* out, int64_t n) {
+    for_each_pair(first, rows, block, nullptr, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
+      give(tile, some, row, h, out, n);
+    });
   }
 
   // Forward: hidden layers, then the readout into tiles[t].lanes->energy (WITH_ENERGY) and the operand delta^L
@@ -144,14 +155,14 @@ struct Network {
         Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
           float* derivative = layers[t].derivative[l - 1];
-          if (WITH_LAYERS && WITH_GRADIENT) keep_block(layers[t].weighted, first, rows, block);
+          if (WITH_LAYERS && WITH_GRADIENT) give_block(tiles[t], layers[t].weighted, first, rows, block, out.weighted[l - 1], n);
           for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
             F a[2][2], d[2][2];
             for (int r = 0; r < 2; ++r) {
               for (int v = 0; v < 2; ++v) phi.both(h[r][v], a[r][v], d[r][v]);
             }
             if (WITH_GRADIENT) keep(derivative, row, d);
-            if (WITH_LAYERS) keep(layers[t].values, row, a);
+            if (WITH_LAYERS) give(tiles[t], layers[t].values, row, a, out.values[l - 1], n);
             Engine::put(to, row, a[0], a[1]);
           });
         });
@@ -161,7 +172,7 @@ struct Network {
                         [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
           double* energy = tiles[t].lanes->energy;
-          if (WITH_LAYERS && WITH_GRADIENT) keep_block(layers[t].weighted, first, rows, block);
+          if (WITH_LAYERS && WITH_GRADIENT) give_block(tiles[t], layers[t].weighted, first, rows, block, out.weighted[l - 1], n);
           typename V::DoubleSum sum[2];
           for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].load(energy + v * V::WIDTH);
           for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
@@ -178,34 +189,26 @@ struct Network {
                 d[r][v] = V::mul(d[r][v], v_pair[r]);
               }
             }
-            if (WITH_LAYERS) keep(layers[t].values, row, a);
-            if (WITH_LAYERS && WITH_GRADIENT) keep(layers[t].derivative[l - 1], row, d);
+            if (WITH_LAYERS) give(tiles[t], layers[t].values, row, a, out.values[l - 1], n);
+            if (WITH_LAYERS && WITH_GRADIENT) give(tiles[t], layers[t].slope, row, d, out.derivatives[l - 1], n);
             if (WITH_GRADIENT) Engine::put(to, row, d[0], d[1]);
           });
           for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].store(energy + v * V::WIDTH);
         });
-      }
-      for (int64_t t = 0; WITH_LAYERS && t < n_tiles; ++t) {
-        tiles[t].write(layers[t].values, out.values[l - 1], n);
-        if (!WITH_GRADIENT) continue;
-        tiles[t].write(layers[t].weighted, out.weighted[l - 1], n);
-        if (l == depth) tiles[t].write(layers[t].derivative[l - 1], out.derivatives[l - 1], n);
       }
       to_ping = !to_ping;
     }
     return !to_ping;
   }
 
-  // dH/dh^l of the hidden layers below the last, to the rows of `out`.
-  void derivatives(bool delta_in_ping, const LayersOut& out) { backward<false, true>(delta_in_ping, out); }
-
   // dH/dx as it comes: the momenta of all tiles are pushed by it (`Tile::push_site`), and it is kept in g if it is the
-  // last of a trajectory or all that is wanted.
+  // last of a trajectory or all that is wanted. dH/dh^l of the hidden layers below the last go to the rows of `out`
+  // (WITH_LAYERS).
   template <bool IS_KEPT, bool WITH_LAYERS = false>
   void backward(bool delta_in_ping, const LayersOut& out = {}) {
     const int depth = weights.depth;
     bool in_ping = delta_in_ping;
-    for (int l = depth - 1; l >= WITH_LAYERS; --l) {  // W^(l+1)T
+    for (int l = depth - 1; l >= (WITH_LAYERS && !IS_KEPT); --l) {  // W^(l+1)T
       const int64_t n = weights.widths[l], cols = weights.widths[l + 1];
       const auto input = [&](int64_t t) { return Engine::operand(in_ping ? layers[t].ping : layers[t].pong, cols); };
       const auto output = [&](int64_t t) { return Engine::operand(in_ping ? layers[t].pong : layers[t].ping, n); };
@@ -220,12 +223,11 @@ struct Network {
                 h[r][v] = V::mul(h[r][v], V::load(derivative + (row + r) * CHAINS + v * V::WIDTH));
               }
             }
-            if (WITH_LAYERS) keep(layers[t].values, row, h);
+            if (WITH_LAYERS) give(tiles[t], layers[t].slope, row, h, out.derivatives[l - 1], n);
             Engine::put(to, row, h[0], h[1]);
           });
         });
-        for (int64_t t = 0; WITH_LAYERS && t < n_tiles; ++t) tiles[t].write(layers[t].values, out.derivatives[l - 1], n);
-      } else if constexpr (!WITH_LAYERS) {
+      } else if constexpr (IS_KEPT || !WITH_LAYERS) {
         for (int64_t t = 0; t < n_tiles; ++t) tiles[t].forget_products();
         Engine::product(w, n, cols, n_tiles, input,
                         [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {

@@ -75,14 +75,16 @@ struct Trajectory {
     }
   }
 
+  using LayersOut = typename Network<Force, Activation>::LayersOut;
+  LayersOut layers_out() const { return {chains.layers_out, chains.weighted_out, chains.derivatives_out}; }
+
   void show_layers() {
     auto& network = energy_network();
     for (int64_t t = 0; t < n_tiles; ++t) network.take_positions(t);
     if (chains.derivatives_out == nullptr) {
       network.template forward<true, false, true>({chains.layers_out, nullptr, nullptr});
     } else if constexpr (IS_SAME) {
-      const typename Network<Force, Activation>::LayersOut out{chains.layers_out, chains.weighted_out, chains.derivatives_out};
-      network.derivatives(network.template forward<true, true, true>(out), out);
+      network.template backward<false, true>(network.template forward<true, true, true>(layers_out()), layers_out());
     }
   }
 
@@ -92,7 +94,9 @@ struct Trajectory {
   // Energy and gradient, the gradient kept; or the energy alone.
   void evaluate(bool with_gradient) {
     if constexpr (IS_SAME) {
-      if (with_gradient) {
+      if (with_gradient && chains.layers_out != nullptr) {
+        force.template backward<true, true>(force.template forward<true, true, true>(layers_out()), layers_out());
+      } else if (with_gradient) {
         force.template backward<true>(force.template forward<true, true>());
       } else {
         force.template forward<true, false>();

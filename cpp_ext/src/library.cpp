@@ -43,6 +43,13 @@ TORCH_LIBRARY(mlp_gibbs, m) {
         "int reproject_every, float jitter, int seed, int[] purposes, Tensor network, Tensor chain, int step, "
         MLP_GIBBS_NETWORKS
         ") -> (Tensor x, Tensor energy, Tensor grad, Tensor statistics, Tensor is_accepted, Tensor is_nonfinite)");
+  m.def("sweeps_mlp_(Tensor(a!) x, Tensor(b!) energy, Tensor(c!) grad, Tensor beta, Tensor step_size, Tensor n_leapfrog, "
+        "int reproject_every, float jitter, int seed, int[] purposes, Tensor network, Tensor chain, Tensor replica, "
+        "int first_sweep, int n_sweeps, int steps_per_sweep, bool is_exchanging, Tensor(d!) slot_of_temp, "
+        "Tensor(e!) temp_of_slot, Tensor(f!) accept_sum, Tensor(g!) swap_count, Tensor(h!) direction, "
+        "Tensor(i!) round_trips, Tensor(j!) sums, Tensor(k!) nonfinite_step, Tensor(l!) nonfinite_beta, int until_draw, "
+        "int draw_every, bool with_overlaps, float[] variances, Tensor[] backward_float32, " MLP_GIBBS_NETWORKS
+        ") -> (Tensor statistics, Tensor energy_drawn, Tensor between, Tensor within, Tensor excess, Tensor response)");
 }
 
 namespace {
@@ -71,7 +78,7 @@ PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_C", "Operators of torch.ops.mlp_g
 }  // namespace
 
 // Raised with every change of a schema; mcmc/native.py compares it, so that an old build is told from a broken one.
-constexpr int INTERFACE = 7;
+constexpr int INTERFACE = 8;
 
 PyMODINIT_FUNC PyInit__C() {
   PyObject* module = PyModule_Create(&MODULE);

@@ -75,9 +75,9 @@ def reset_statistics(state: ExchangeState) -> None:
     state.n_attempts[:] = 0
 
 
-def count_attempts(state: ExchangeState, parity: int) -> None:
-    """Notes that every pair of that parity was tried once more."""
-    state.n_attempts[parity::2] += 1
+def count_attempts(state: ExchangeState, parity: int, times: int = 1) -> None:
+    """Notes that every pair of that parity was tried once more, or so many times more."""
+    state.n_attempts[parity::2] += times
 
 
 def check_invariants(state: ExchangeState) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mcmc.rng import Streams
-from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd
+from mcmc.systems.base import HmcEnd, Overlaps, SweepArrays, SweepPlan, SweepsEnd, TrajectoryEnd
 from mcmc.systems.manifolds import Sphere
 from mcmc.systems.mlp.batched import BatchedNetworks
 from mcmc.systems.mlp.fused import FusedNetworks
@@ -118,6 +118,16 @@ class MlpSystem:
             return None
         arrays = (x, energy, grad, fresh, beta, step_size, n_leapfrog)
         return self._fused.hmc(streams, step, *arrays, jitter=jitter, reproject_every=reproject_every)
+
+    def fused_sweeps(
+        self, streams: Streams, swap_streams: Streams, arrays: SweepArrays, plan: SweepPlan
+    ) -> SweepsEnd | None:
+        # a thread takes whole networks; where these are few, single sweeps in tiles of chains keep more threads busy
+        n_threads = torch.get_num_threads()
+        has_idle_threads = n_threads > 1 and len(self.network_ids) < 2 * n_threads
+        if not isinstance(self._fused, FusedNetworks) or has_idle_threads:
+            return None
+        return self._fused.sweeps(streams, swap_streams, arrays, plan)
 
     def _forward_and_back(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """a^L and dH/dx."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mcmc import native
 from mcmc.rng import Purpose, Streams
-from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd, WeightIdentity
+from mcmc.systems.base import HmcEnd, Overlaps, SweepArrays, SweepPlan, SweepsEnd, TrajectoryEnd, WeightIdentity
 from mcmc.systems.mlp.activations import Activation
 from mcmc.systems.mlp.networks import Networks
 
@@ -89,8 +89,7 @@ class FusedNetworks:
 
     def overlaps(self, x: Tensor) -> Overlaps:
         """q^l, r^l and identities of the replicas of x (D, K, R, n0), in float32; see `MlpSystem.overlaps`."""
-        variances = [sigma**2 for sigma in self.networks.sigma_w]
-        between, within, *sides = torch.ops.mlp_gibbs.overlaps_mlp(x, variances, *self._in_float32.arguments)
+        between, within, *sides = torch.ops.mlp_gibbs.overlaps_mlp(x, self._variances, *self._in_float32.arguments)
         return Overlaps(between, within, WeightIdentity(*sides) if x.shape[2] > 1 else None)
 
     def leapfrog(
@@ -147,6 +146,45 @@ class FusedNetworks:
                 *self.arguments,
             )
         )
+
+    def sweeps(self, streams: Streams, swap_streams: Streams, arrays: SweepArrays, plan: SweepPlan) -> SweepsEnd:
+        """Whole sweeps; see `System.fused_sweeps`."""
+        statistics, energies, between, within, *sides = torch.ops.mlp_gibbs.sweeps_mlp_(
+            *arrays[:6],
+            plan.reproject_every,
+            plan.jitter,
+            streams.seed,
+            [Purpose.ACCEPT, Purpose.MOMENTUM, Purpose.SWAP, Purpose.REDRAW],
+            streams.network,
+            streams.chain,
+            swap_streams.chain,
+            plan.first,
+            plan.n_sweeps,
+            plan.steps_per_sweep,
+            plan.is_exchanging,
+            *arrays.exchange,
+            *arrays[7:],
+            plan.until_draw,
+            plan.draw_every,
+            plan.with_overlaps,
+            self._variances,
+            self._in_float32.arguments[2] if plan.with_overlaps else [],
+            *self.arguments,
+        )
+        has_pairs = within.shape[-2] > 1
+        return SweepsEnd(
+            statistics,
+            energies,
+            [
+                Overlaps(q, r, WeightIdentity(*(side[i] for side in sides)) if has_pairs else None)
+                for i, (q, r) in enumerate(zip(between, within, strict=True))
+            ],
+        )
+
+    @property
+    def _variances(self) -> list[float]:
+        """sigma_w^2 of every layer."""
+        return [sigma**2 for sigma in self.networks.sigma_w]
 
     @cached_property
     def _in_float32(self) -> "FusedNetworks":
