@@ -84,7 +84,7 @@ def _sweeps_at_once(production: Production) -> int:
     for _ in range(12):
         _rewind(production)
         pace.stop(production.advance_by(pace.start()))
-    return pace.start()
+    return min(pace.start(), production.config.run.n_sweeps)
 
 
 def _measured(production: Production, n_sweeps: int) -> None:

@@ -54,9 +54,9 @@ class Production:
         left = min(self._segment_end() - self.n_done, n_sweeps)
         stretch = self.simulation.advance_by(left, DrawSchedule(every - self.n_done % every, every))
         self.n_done += stretch.n_sweeps
-        if stretch.measurements is not None:
-            for measurement in stretch.measurements:
-                self._take(measurement)
+        if stretch.drawn is not None:
+            if len(stretch.drawn.energy):
+                self._take(stretch.drawn)
         elif self.n_done % every == 0:
             self._observe()
         return stretch.n_sweeps
@@ -126,11 +126,11 @@ class Production:
                 tensor.copy_(torch.from_numpy(arrays[f"observers/{name}/{key}"]))
 
     def _measure(self) -> None:
-        self._take(self.simulation.measure())
+        self._take(self.simulation.measure().as_draws())
 
-    def _take(self, measurement: Measurement) -> None:
+    def _take(self, draws: Measurement) -> None:
         for observer in self.observers.values():
-            observer.observe(measurement)
+            observer.observe_all(draws)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         simulation, exchange = self.simulation, self.simulation.exchange

@@ -1,6 +1,5 @@
 """Several sweeps in one call of a compiled operator: HMC on a system that has one."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -37,13 +36,13 @@ class Stretch(NamedTuple):
     """Sweeps that were done at a time.
 
     Attributes:
-        statistics:   of the last.
-        measurements: after those sweeps after which they were asked for; None if the caller has to measure.
+        statistics: of the last.
+        drawn:      after those sweeps after which it was asked for, on a first axis; None if the caller has to measure.
     """
 
     n_sweeps: int
     statistics: StepStatistics
-    measurements: Sequence[Measurement] | None
+    drawn: Measurement | None
 
 
 def step_statistics(in_order: Tensor, n_steps: int) -> StepStatistics:
@@ -114,8 +113,5 @@ def in_one_call(
     end = block.system.fused_sweeps(block.streams, swap_streams, arrays, plan)
     if end is None:
         return None
-    measurements = [
-        Measurement(arrays.beta, energy, block.system.n_sites, end.overlaps[i] if plan.with_overlaps else None)
-        for i, energy in enumerate(end.energies)
-    ]
-    return Stretch(n_sweeps, step_statistics(end.statistics, plan.steps_per_sweep), measurements)
+    drawn = Measurement(arrays.beta, end.energies, block.system.n_sites, end.overlaps)
+    return Stretch(n_sweeps, step_statistics(end.statistics, plan.steps_per_sweep), drawn)

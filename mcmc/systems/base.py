@@ -133,12 +133,12 @@ class SweepsEnd(NamedTuple):
     Attributes:
         statistics: (4, D, K, R) float64 by temperature, of the steps of the last sweep.
         energies:   (n, D, K, R) float64 by temperature, of the n draws.
-        overlaps:   of each draw; empty where they are not drawn.
+        overlaps:   of the draws, on a first axis; None where they are not drawn.
     """
 
     statistics: Tensor
     energies: Tensor
-    overlaps: Sequence[Overlaps]
+    overlaps: Overlaps | None
 
 
 class System(Protocol):

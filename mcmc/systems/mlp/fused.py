@@ -171,15 +171,8 @@ class FusedNetworks:
             self._in_float32.arguments[2] if plan.with_overlaps else [],
             *self.arguments,
         )
-        has_pairs = within.shape[-2] > 1
-        return SweepsEnd(
-            statistics,
-            energies,
-            [
-                Overlaps(q, r, WeightIdentity(*(side[i] for side in sides)) if has_pairs else None)
-                for i, (q, r) in enumerate(zip(between, within, strict=True))
-            ],
-        )
+        identity = WeightIdentity(*sides) if within.shape[-2] > 1 else None
+        return SweepsEnd(statistics, energies, Overlaps(between, within, identity) if plan.with_overlaps else None)
 
     @property
     def _variances(self) -> list[float]:
