@@ -22,7 +22,7 @@ from torch import Tensor
 from tests.fuzz.wrong_arguments import changed, share_memory
 
 Arguments = dict[str, Any]
-SECONDS = 30  # of one case, after which the system ends the process
+SECONDS = 30  # of processor time for one case, after which the system ends the process
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, OverflowError, MemoryError, NotImplementedError)
 # refusals that come when some of the ladders are done already, as their messages say
 LATE = "a slot outside"
@@ -145,9 +145,9 @@ def main(library: str, seed: int, first: int, last: int, progress: Path) -> None
             log.seek(0)
             log.write(f"{number} {name}\n")
             log.truncate()
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             found = outcome(name, arguments)
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             if found not in ("valid", "refused in words"):
                 wrong.append(f"{number} {name}: {found}")
                 found = "WRONG"
