@@ -47,7 +47,7 @@ def test_any_file(tally, seed, tmp_path):
     path = tmp_path / "a.toml"
 
     @hypothesis.seed(seed)
-    @examples(4, full=150)
+    @examples(2, full=150)
     @given(files(RunConfig))
     def check(data):
         path.write_bytes(data)

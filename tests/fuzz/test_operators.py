@@ -15,7 +15,7 @@ from tests.fuzz.judge import Wrong
 from tests.support.runs import ROOT
 
 pytestmark = pytest.mark.skipif(native.BACKEND == "reference", reason=f"no operators here: {native.extension_error}")
-N_SHORT, N_FULL = 600, 10_000
+N_SHORT, N_FULL = 400, 10_000
 
 
 def call_all(folder: Path, library: str, seed: int, n_cases: int, **environment: str) -> dict[str, int]:
