@@ -9,7 +9,7 @@ import numpy as np
 
 from mcmc.errors import SegmentError
 from mcmc.io.atomic import write_bytes_atomically
-from mcmc.io.datasets import read_dataset
+from mcmc.io.datasets import check_heaps, read_dataset
 from mcmc.io.segment import DAMAGE, LIBVER, content_digest
 
 
@@ -44,6 +44,7 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             arrays[name] = read_dataset(node, path)
 
     try:
+        check_heaps(path)
         with h5py.File(path, "r", locking="best-effort") as file:
             attributes = dict(file.attrs)
             file.visititems(collect)

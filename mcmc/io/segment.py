@@ -17,7 +17,7 @@ import numpy as np
 from mcmc._version import __version__
 from mcmc.errors import SegmentError
 from mcmc.io.atomic import write_bytes_atomically
-from mcmc.io.datasets import read_dataset
+from mcmc.io.datasets import check_heaps, read_dataset
 from mcmc.io.schema import DATASETS, H5MD_VERSION, SCALES, SCHEMA, SCHEMA_VERSION, TIME_SERIES, Key
 
 # libver: the default marks files in a way that HDF5 1.10 cannot promise to read; 'latest' refuses to open after a kill
@@ -74,6 +74,7 @@ def read_segment(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, np.nd
         SegmentError: the file is missing, truncated, altered, of another program or of a newer schema.
     """
     try:
+        check_heaps(path)
         with h5py.File(path, "r", locking="best-effort") as file:
             attributes = dict(file.attrs)
             _check_head(path, attributes)

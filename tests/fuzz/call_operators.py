@@ -22,10 +22,11 @@ from torch import Tensor
 from tests.fuzz.wrong_arguments import changed, share_memory
 
 Arguments = dict[str, Any]
-SECONDS = 30  # of one case, after which the system ends the process
+SECONDS = 30  # of processor time for one case, after which the system ends the process
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, OverflowError, MemoryError, NotImplementedError)
 # refusals that come when some of the ladders are done already, as their messages say
 LATE = "a slot outside"
+MAX_COMPARED = 2**22  # numbers of an answer
 
 
 def load(library: str) -> None:
@@ -67,6 +68,12 @@ def case(number: int, seed: int) -> tuple[str, Arguments]:
     if rng.random() < 0.15:
         share_memory(arguments, rng)
     return name, arguments
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, (tuple, list)):
+        return sum(_size(entry) for entry in value)
+    return value.numel() if isinstance(value, Tensor) else 0
 
 
 def plain(value: Any) -> Any:
@@ -112,7 +119,7 @@ def outcome(name: str, arguments: Arguments) -> str:
         ):
             return f"refused after writing: {message[:200]}"
         return "refused in words"
-    if is_meta or not before or name == "fma_loop":
+    if is_meta or not before or name == "fma_loop" or _size(found) > MAX_COMPARED:
         return "valid"
     wanted = op(**before)
     if not same(found, wanted):
@@ -138,9 +145,9 @@ def main(library: str, seed: int, first: int, last: int, progress: Path) -> None
             log.seek(0)
             log.write(f"{number} {name}\n")
             log.truncate()
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             found = outcome(name, arguments)
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             if found not in ("valid", "refused in words"):
                 wrong.append(f"{number} {name}: {found}")
                 found = "WRONG"

@@ -39,8 +39,8 @@ def environment(*, leaks: bool = False) -> dict[str, str]:
     ]
     # Python and torch keep much until the end: leaks are looked for where they are asked for
     options = f"detect_leaks={int(leaks)}:allocator_may_return_null=1:max_allocation_size_mb=4096"
-    more = {"LD_PRELOAD": ":".join(paths), "ASAN_OPTIONS": options, "UBSAN_OPTIONS": "print_stacktrace=1"}
-    return {**os.environ, **more, "OMP_NUM_THREADS": "2"}
+    more = {"ASAN_OPTIONS": options, "UBSAN_OPTIONS": "print_stacktrace=1", "LSAN_OPTIONS": "max_leaks=1"}
+    return {**os.environ, **more, "LD_PRELOAD": ":".join(paths), "OMP_NUM_THREADS": "2"}
 
 
 def pytest_configure() -> None:

@@ -61,7 +61,7 @@ def place(tmp_path_factory):
 
 def test_any_file(place, tally, seed):
     @hypothesis.seed(seed)
-    @examples(400)
+    @examples(250)
     @given(files(RunConfig))
     def check(data):
         place.write_bytes(data)
@@ -78,7 +78,7 @@ def test_any_assignment(place, tally, seed):
     typed = st.builds("{}={}".format, st.one_of(st.sampled_from(keys), st.text(max_size=20)), values)
 
     @hypothesis.seed(seed)
-    @examples(150)
+    @examples(100)
     @given(st.lists(st.one_of(typed, st.text(max_size=40)), min_size=1, max_size=3))
     def check(assignments):
         tally("--set", judge, lambda: plan_of(place, assignments=assignments))

@@ -115,7 +115,7 @@ def read(text: str) -> None:
 
 def test_any_expression(tally, seed):
     @hypothesis.seed(seed)
-    @examples(600)
+    @examples(400)
     @given(expressions)
     def check(text):
         tally("--xi expression", judge, lambda: read(text), 2.0)

@@ -23,7 +23,7 @@ N_CASES = 10_000
 FAULTS = {  # operator, its arguments, what is said of it
     "read_past_the_end": ("(torch.zeros(4, dtype=torch.float64))", "heap-buffer-overflow"),
     "write_before_the_beginning": ("(torch.zeros(4, dtype=torch.float64))", "heap-buffer-overflow"),
-    "leak": ("(12345)", "LeakSanitizer: detected memory leaks"),
+    "leak": ("(200_000_000)", "LeakSanitizer: detected memory leaks"),
     "shift": ("(70)", "shift exponent 70 is too large"),
 }
 
@@ -80,5 +80,5 @@ def test_faulty_operator_is_caught(tally, leaky, name):
     assert done.returncode != 0
     assert words in done.stderr
     if name == "leak":
-        assert "in leak" in done.stderr or "leaky.cpp" in done.stderr
+        assert "leaky.cpp" in done.stderr  # the largest of all, not one of those of Python and torch
     tally("faulty operator", lambda: "caught")

@@ -68,7 +68,7 @@ def items_of(path) -> None:
 
 def test_any_file(place, tally, seed):
     @hypothesis.seed(seed)
-    @examples(250)
+    @examples(120)
     @given(everything)
     def check(data):
         place.write_bytes(data)
@@ -84,7 +84,7 @@ def test_any_base(place, tally, seed, tmp_path):
     bases = st.one_of(tables(RunConfig).map(lambda content: tomli_w.dumps(content).encode()), files(RunConfig))
 
     @hypothesis.seed(seed)
-    @examples(100, full=3000)
+    @examples(50, full=3000)
     @given(bases)
     def check(data):
         (tmp_path / "run.toml").write_bytes(data)

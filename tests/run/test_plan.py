@@ -177,3 +177,12 @@ def test_a_device_that_is_not_there(tmp_path):
         driver.run(config, tmp_path / "run")
     assert caught.value.exit_code == 2
     assert not (tmp_path / "run").exists()
+
+
+def test_sweeps_that_would_take_hours_are_planned_at_once():
+    """10^4 trajectories of 10^4 steps a sweep: the pilot takes shorter ones and says how long those would take."""
+    config = small_config(sampler={"n_leapfrog": 10_000, "steps_per_sweep": 10_000})
+    once = plan(small_config(sampler={"n_leapfrog": 1000}))
+    found = plan(config)
+    assert found.config.sampler == config.sampler
+    assert 1e4 < found.seconds_per_sweep / once.seconds_per_sweep < 1e7
