@@ -24,6 +24,7 @@ import torch
 from cases import CASE, config_of
 from timing import report
 
+from mcmc.errors import ConfigError
 from mcmc.exchange import ops
 from mcmc.exchange.state import check_invariants, initial_exchange_state
 from mcmc.io.directory import RunDirectory
@@ -82,7 +83,13 @@ def needed(**case: Any) -> int:
 
 
 def _largest_of(axis: str, gib: float) -> int:
-    return largest(lambda n: needed(**{axis: max(n, AXES[axis])}) <= gib * GIB)
+    def fits(n: int) -> bool:
+        try:
+            return needed(**{axis: max(n, AXES[axis])}) <= gib * GIB
+        except ConfigError:  # more than a configuration may ask for
+            return False
+
+    return largest(fits)
 
 
 def sizes(arguments: argparse.Namespace) -> None:
