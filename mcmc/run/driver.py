@@ -24,12 +24,12 @@ from mcmc.run.adaptation import learn_from_sweep
 from mcmc.run.build import (
     available_memory_bytes,
     choose_blocks,
-    memory_bytes,
     resolve_device,
     why_no_cuda,
     with_blocks,
 )
 from mcmc.run.graph import choose_graphs
+from mcmc.run.memory import memory_bytes
 from mcmc.run.pace import Pace
 from mcmc.run.precision import choose_forces
 from mcmc.run.production import Production
@@ -112,7 +112,7 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False, until: Un
 
 def refuse_if_too_large(config: RunConfig, device: torch.device) -> None:
     """Raise a ConfigError, with a number of networks that would fit, if the run exceeds the free memory."""
-    needed, free = sum(memory_bytes(config).values()), available_memory_bytes(device)
+    needed, free = sum(memory_bytes(config, device).values()), available_memory_bytes(device)
     if needed > free:
         fits = int(config.model.n_networks * free / needed)
         advice = f"About {fits} networks would fit at these sizes" if fits else "Not one network of this size would fit"

@@ -138,8 +138,8 @@ def test_dry_run(capsys, tmp_path, toml, monkeypatch):
         "estimated_seconds",
         "n_segments",
     } <= record.keys()
-    uses = {"weights", "positions", "activations", "series_of_a_segment", "histograms", "total"}
-    assert record["memory_bytes"].keys() == uses
+    uses = {"weights", "packed_weights", "positions", "activations", "series_of_a_segment", "histograms"}
+    assert record["memory_bytes"].keys() == uses | {"files_being_written", "total"}
     text = answer_of(capsys, "run", toml, "--dry-run")
     for words in ("chains", "memory", "FLOPs per sweep", "time per sweep", "whole run"):
         assert words in text

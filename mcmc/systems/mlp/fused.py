@@ -6,6 +6,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Self
 
 import torch
@@ -16,6 +17,7 @@ from mcmc.rng import Purpose, Streams
 from mcmc.systems.base import HmcEnd, Overlaps, SweepArrays, SweepPlan, SweepsEnd, TrajectoryEnd, WeightIdentity
 from mcmc.systems.mlp.activations import Activation
 from mcmc.systems.mlp.networks import Networks
+from mcmc.types import Widths
 
 # a float32 is the sum of three bfloat16 numbers; the tile unit multiplies those that are kept
 FORCE_PARTS = {"float32": 3, "bfloat16_3x": 2, "bfloat16": 1}
@@ -67,6 +69,16 @@ class FusedNetworks:
         if engine is None or networks.readout.dtype != torch.float32 or networks.readout.device.type != "cpu":
             return None
         return cls.pack(networks, forces, engine)
+
+    @staticmethod
+    def packed_bytes(widths: Widths, n_networks: int, forces: str, engine: str) -> int:
+        """What `pack` will keep beside the weights."""
+        pack, parts = torch.ops.mlp_gibbs.pack_mlp, FORCE_PARTS[forces]
+        shapes = [torch.empty((n_networks, n_out, n_in), device="meta") for n_in, n_out in pairwise(widths)]
+        kept = [(False, parts), (True, parts)]
+        if engine == "amx" and parts < ENERGY_PARTS:
+            kept.append((False, ENERGY_PARTS))
+        return sum(pack(w, transposed, n, engine).numel() for w in shapes for transposed, n in kept)
 
     def narrow(self, start: int, stop: int) -> Self:
         """Networks start to stop - 1, sharing their memory."""
