@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: setup quickstart test lint bench bench-all bench-theory bench-peers faults clean
+.PHONY: setup quickstart test lint bench bench-all bench-theory bench-peers faults fuzz clean
 
 setup: $(VENV)/installed
 
@@ -35,6 +35,10 @@ lint: setup
 # hundreds of kills, every system call refused, power losses: half an hour; the table is kept in docs/reliability.md
 faults: setup
 	MLP_GIBBS_FAULTS=full $(BIN)/python -m pytest tests/faults
+
+# ten thousand of each kind of input; the table is kept in docs/reliability.md
+fuzz: setup
+	MLP_GIBBS_FUZZ=full $(BIN)/python -m pytest tests/fuzz
 
 bench: setup
 	$(BIN)/python benchmarks/exchange.py

@@ -17,6 +17,7 @@ from mcmc.io.segment import read_segment
 _SUMS = (
     Key.HISTOGRAM,
     Key.MOMENT_SUM,
+    Key.CROSS_MOMENT_SUM,
     Key.WEIGHT_EXCESS_SUM,
     Key.WEIGHT_RESPONSE_SUM,
     Key.ENERGY_ERROR_SUM,
@@ -111,7 +112,10 @@ def read_run(path: FilePath) -> RunData:
             f"{directory.path} has no complete results file yet: the run is in burn-in or in its first segment. "
             "See `mlp-gibbs status`, and run the same command again if it was stopped."
         )
-    return RunData(config, facts, _join(parts), len(parts), n_sweeps, json.loads(forces))
+    try:
+        return RunData(config, facts, _join(parts), len(parts), n_sweeps, dict(json.loads(forces)))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise SegmentError(f"the results files of {directory.segments} do not fit together: {error}.") from error
 
 
 def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -20,12 +20,14 @@ class Measurement(NamedTuple):
         energy:   (D, K, R) float64, extensive H.
         n_sites:  N_0.
         overlaps: of the real replicas; None in a run without overlaps.
+        cross:    (D, K, K, 4) as `observers.cross.cross_moments`; None unless the run asks for it.
     """
 
     beta: Tensor
     energy: Tensor
     n_sites: int
     overlaps: Overlaps | None
+    cross: Tensor | None = None
 
     def as_draws(self) -> "Measurement":
         """The same with a first axis of draws, of length 1, on energies and overlaps."""
@@ -37,7 +39,8 @@ class Measurement(NamedTuple):
                 overlaps.within[None],
                 None if identity is None else WeightIdentity(identity.excess[None], identity.response[None]),
             )
-        return self._replace(energy=self.energy[None], overlaps=overlaps)
+        cross = None if self.cross is None else self.cross[None]
+        return self._replace(energy=self.energy[None], overlaps=overlaps, cross=cross)
 
 
 class StepStatistics(NamedTuple):

@@ -12,11 +12,12 @@ from mcmc.io.directory import RunDirectory
 from mcmc.io.schema import Key
 from mcmc.io.segment import write_segment
 from mcmc.observers.base import Measurement, Observer
+from mcmc.observers.cross import CrossTemperature
 from mcmc.observers.histogram import OverlapHistogram
 from mcmc.observers.identity import IdentityA, WeightIdentities
 from mcmc.observers.series import Series
 from mcmc.run.simulation import Simulation
-from mcmc.run.stretch import DrawSchedule
+from mcmc.run.stretch import NO_DRAWS, DrawSchedule
 
 
 class Production:
@@ -41,6 +42,8 @@ class Production:
             )
             self.observers["identity_a"] = IdentityA(n_networks, n_temperatures, device)
             self.observers["weight_identity"] = WeightIdentities(n_networks, n_temperatures, config.model.depth, device)
+        if config.output.cross_temperature:
+            self.observers["cross_temperature"] = CrossTemperature(n_networks, n_temperatures, device)
 
     def begin(self) -> None:
         """Forget what burn-in counted; permutations and walkers' directions stay."""
@@ -52,7 +55,10 @@ class Production:
         """Do and observe so many sweeps, or fewer: never past the end of a segment. Returns how many."""
         every = self.config.run.measure_every
         left = min(self._segment_end() - self.n_done, n_sweeps)
-        stretch = self.simulation.advance_by(left, DrawSchedule(every - self.n_done % every, every))
+        schedule = DrawSchedule(every - self.n_done % every, every)
+        if self.config.output.cross_temperature:  # needs the positions, which a call of several sweeps leaves behind
+            left, schedule = min(left, schedule.until), NO_DRAWS
+        stretch = self.simulation.advance_by(left, schedule)
         self.n_done += stretch.n_sweeps
         if stretch.drawn is not None:
             if len(stretch.drawn.energy):
@@ -165,6 +171,9 @@ class Production:
             "draw": np.arange(first - first % every + every, self.n_done + 1, every),
             "network": self.simulation.system.network_ids.cpu().numpy(),
             "temperature": np.asarray(self.simulation.ladder.betas),
+            "other_temperature": np.asarray(
+                self.simulation.ladder.betas if self.config.output.cross_temperature else []
+            ),
             "moment": np.arange(1, 5),
             "hidden_layer": np.arange(1, n_layers),
             "check": self.simulation.checks.arrays["sweep"] - self.config.run.n_burn_in,
