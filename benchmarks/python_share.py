@@ -30,6 +30,9 @@ OWNERS = {  # the first that a library's name begins with
 }
 
 
+WAITING = "Lock._beat"  # a thread that sleeps, which py-spy does not always see
+
+
 def main() -> None:
     parser = case_parser(__doc__, depth=2, networks=8)
     parser.add_argument("--seconds", type=int, default=10)
@@ -83,6 +86,8 @@ def shares_of(trace: Path) -> tuple[dict[str, float], dict[str, float]]:
     functions: Counter[str] = Counter()
     for line in trace.read_text(encoding="utf-8").splitlines():
         stack, count = line.rsplit(" ", 1)
+        if WAITING in stack:
+            continue
         frame = stack.split(";")[-1]
         owner = owner_of(frame)
         owners[owner] += int(count)

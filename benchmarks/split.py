@@ -7,18 +7,21 @@ before it moves: noise, energies, Metropolis test, checks, Python.
     python benchmarks/split.py --n-inputs 128 [--networks 512 --temperatures 32 --replicas 2]
 """
 
+import math
 import statistics
+import time
 from functools import partial
 
 import torch
 from cases import advance, case_of, case_parser, config_of, simulation_of
 from timing import interleaved, report
 
+TURN_S = 0.03  # a turn is as many sweeps: a run, too, does several in a call
+
 
 def main() -> None:
     parser = case_parser(__doc__)
     parser.add_argument("--force-dtype", choices=["float32", "bfloat16"], default="float32")
-    parser.add_argument("--sweeps", type=int, default=16, help="of a turn: a run does several in a call")
     parser.add_argument("--repetitions", type=int, default=31)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -30,9 +33,11 @@ def main() -> None:
         "twice_as_long": config_of(**case | {"n_leapfrog": 2 * arguments.n_leapfrog}),
     }
     cpu = torch.device("cpu")
-    contestants = {}
-    for name, config in configs.items():
-        contestants[name] = partial(advance, simulation_of(config, cpu), arguments.sweeps)
+    simulations = {name: simulation_of(config, cpu) for name, config in configs.items()}
+    started = time.perf_counter()
+    simulations["sweep"].advance()
+    n_at_once = max(1, math.ceil(TURN_S / (time.perf_counter() - started)))
+    contestants = {name: partial(advance, simulation, n_at_once) for name, simulation in simulations.items()}
     seconds = interleaved(contestants, repetitions=arguments.repetitions)
 
     def share(more: str, less: str) -> float:
@@ -44,7 +49,8 @@ def main() -> None:
         {
             "benchmark": "split",
             **vars(arguments),
-            "milliseconds": 1000 * statistics.median(seconds["sweep"]) / arguments.sweeps,
+            "sweeps_at_once": n_at_once,
+            "milliseconds": 1000 * statistics.median(seconds["sweep"]) / n_at_once,
             "steps": steps,
             "exchange": exchange,
             "rest": 1 - steps - exchange,

@@ -185,7 +185,7 @@ def _register_fakes() -> None:
         n_sweeps, slot_of_temp = arguments[14], arguments[17]
         until, every, with_overlaps, variances = arguments[26:30]
         (d, k, r), depth = slot_of_temp.shape, len(variances)
-        n = (n_sweeps - until) // every + 1 if 0 < until <= n_sweeps else 0
+        n = len(range(until, n_sweeps + 1, every)) if until > 0 else 0
         seen = n if with_overlaps else 0
         of_pairs = (seen if r > 1 else 0, d, k, depth)
         shapes = ((4, d, k, r), (n, d, k, r), (seen, d, k, r * (r - 1) // 2, depth + 1), (seen, d, k, r, depth + 1))

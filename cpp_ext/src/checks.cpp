@@ -6,7 +6,7 @@
 
 namespace mlp_gibbs {
 
-void check_apart(std::initializer_list<Memory> arguments) {
+void check_apart(c10::ArrayRef<Memory> arguments) {
   for (const Memory& a : arguments) {
     if (!a.is_written) continue;
     for (const Memory& b : arguments) {

@@ -32,25 +32,6 @@ inline void check_written(const at::Tensor& t, const char* name) {
                     " with strides ", t.strides(), "; pass ", name, ".contiguous() and copy back");
 }
 
-// Memory of an argument.
-struct Memory {
-  const char* name;
-  const char* first;
-  size_t bytes;
-  bool is_written;
-};
-
-inline Memory read(const at::Tensor& t, const char* name) {
-  return {name, static_cast<const char*>(t.const_data_ptr()), t.nbytes(), false};
-}
-
-inline Memory written(const at::Tensor& t, const char* name) {
-  return {name, static_cast<const char*>(t.const_data_ptr()), t.nbytes(), true};
-}
-
-// What is written in place shares no memory with another argument; all contiguous.
-void check_apart(std::initializer_list<Memory> arguments);
-
 // The numbers of a contiguous tensor that is only read.
 template <class T>
 const T* checked_numbers(const at::Tensor& t, const char* name, at::ScalarType dtype, at::IntArrayRef shape) {
@@ -68,6 +49,25 @@ T* checked_output(at::Tensor& t, const char* name, at::ScalarType dtype, at::Int
   check_written(t, name);
   return t.mutable_data_ptr<T>();
 }
+
+// Memory of an argument.
+struct Memory {
+  const char* name;
+  const char* first;
+  size_t bytes;
+  bool is_written;
+};
+
+inline Memory read(const at::Tensor& t, const char* name) {
+  return {name, static_cast<const char*>(t.const_data_ptr()), t.nbytes(), false};
+}
+
+inline Memory written(const at::Tensor& t, const char* name) {
+  return {name, static_cast<const char*>(t.const_data_ptr()), t.nbytes(), true};
+}
+
+// What is written in place shares no memory with another argument; all contiguous.
+void check_apart(c10::ArrayRef<Memory> arguments);
 
 struct StreamCall {
   at::Tensor network, chain;  // kept alive: the address points into them

@@ -57,7 +57,7 @@ void Products::multiply(const float* x, const Layers& layers, const int64_t* row
   for (int64_t l = 0; l < n_layers_; ++l) {
     const int64_t n = weights_.widths[l];
     overlaps(l == 0 ? x : layers.values[l - 1], rows, n, to.between + l, to.within + l);
-    if (l == 0 || r_ == 1) continue;
+    if (l == 0 || r_ < 2) continue;
     identity(layers.weighted[l - 1], layers.derivatives[l - 1], rows, n, variances_[l - 1], to.between + l - 1,
              to.within + l - 1, to.excess[l - 1], to.response[l - 1]);
   }

@@ -13,6 +13,8 @@
 namespace mlp_gibbs {
 namespace {
 
+constexpr int64_t MOST = 10'000;  // sweeps of a call, and steps of a sweep: nothing stops them
+
 // Which sweeps are drawn: the first after `until` of them, then every `every`; none for until = 0.
 struct Schedule {
   int64_t n_sweeps, until, every;
@@ -266,18 +268,25 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
                                   ? networks
                                   : checked_networks(widths, for_energy, backward_float32, for_energy, biases, readout,
                                                      activation, parameters, "float32", engine);
+  check_written(x, "x");
   checked_positions(x, networks);
-  check_shape(slot_of_temp, "slot_of_temp", {x.size(0), slot_of_temp.size(1), slot_of_temp.size(2)});
+  TORCH_CHECK_VALUE(slot_of_temp.dim() == 3, "slot_of_temp must have shape (D, K, R), found ", slot_of_temp.sizes());
   const int64_t d = x.size(0), c = x.size(1), n0 = x.size(2), k = slot_of_temp.size(1), r = slot_of_temp.size(2);
-  const int64_t depth = networks.plain.depth, n_layers = depth + 1, last_sweep = first_sweep + n_sweeps - 1;
-  TORCH_CHECK_VALUE(c == k * r, "x must have ", k, " x ", r, " chains, found ", c);
-  TORCH_CHECK_VALUE(n_sweeps >= 1 && steps_per_sweep >= 1 && reproject_every >= 1 && draw_every >= 1 && until_draw >= 0,
-                    "n_sweeps, steps_per_sweep, reproject_every and draw_every must be at least 1 and until_draw at least 0, "
-                    "found ", n_sweeps, ", ", steps_per_sweep, ", ", reproject_every, ", ", draw_every, " and ", until_draw);
+  const int64_t depth = networks.plain.depth, n_layers = depth + 1;
+  check_shape(x, "x", {d, k * r, n0});
+  checked_output<double>(energy, "energy", at::kDouble, {d, c});
+  check_shape(n_leapfrog, "n_leapfrog", {k});
+  TORCH_CHECK_VALUE(n_sweeps >= 1 && n_sweeps <= MOST && steps_per_sweep >= 1 && steps_per_sweep <= MOST,
+                    "n_sweeps and steps_per_sweep must be in [1, ", MOST, "], found ", n_sweeps, " and ", steps_per_sweep);
+  TORCH_CHECK_VALUE(first_sweep >= 0 && first_sweep < (int64_t{1} << 32), "first_sweep must be in [0, 2^32), found ", first_sweep);
+  TORCH_CHECK_VALUE(reproject_every >= 1 && draw_every >= 1 && until_draw >= 0,
+                    "reproject_every and draw_every must be at least 1 and until_draw at least 0, found ", reproject_every, ", ",
+                    draw_every, " and ", until_draw);
   TORCH_CHECK_VALUE(purposes.size() == 4, "purposes must be those of the uniforms, the momenta, the swaps and the redraws, found ",
                     purposes);
   TORCH_CHECK_VALUE(static_cast<int64_t>(variances.size()) == depth, "variances must have ", depth, " numbers, found ",
                     variances.size());
+  const int64_t last_sweep = first_sweep + n_sweeps - 1;
   const at::Tensor by_slot = energy.view({d, k, r}), steps = n_leapfrog.view({1, k});
   const at::Tensor u = at::empty({d * (k / 2) * r}, energy.options());
   const auto exchange_of = [&](int64_t parity) {
@@ -301,6 +310,17 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
   at::Tensor statistics = empty({d, c, 4}), in_order = empty({4, d, k, r}), energies = empty({n, d, k, r}),
              between = empty({of_overlaps, d, k, r * (r - 1) / 2, n_layers}), within = empty({of_overlaps, d, k, r, n_layers}),
              excess = empty({of_pairs, d, k, depth}), response = empty({of_pairs, d, k, depth});
+  std::vector<Memory> memory{
+      written(x, "x"), written(energy, "energy"), written(grad, "grad"), written(slot_of_temp, "slot_of_temp"),
+      written(temp_of_slot, "temp_of_slot"), written(accept_sum, "accept_sum"), written(swap_count, "swap_count"),
+      written(direction, "direction"), written(round_trips, "round_trips"), written(sums, "sums"),
+      written(nonfinite_step, "nonfinite_step"), written(nonfinite_beta, "nonfinite_beta"), read(beta, "beta"),
+      read(step_size, "step_size"), read(steps, "n_leapfrog"), read(network, "network"), read(chain, "chain"),
+      read(replica, "replica")};
+  for (const at::Tensor& t : networks.alive) memory.push_back(read(t, "biases or readout"));
+  for (const at::TensorList packed : {forward, backward, for_energy, backward_float32}) {
+    for (const at::Tensor& t : packed) memory.push_back(read(t, "weights"));
+  }
   const Call call{networks,
                   in_float32,
                   variances,
@@ -328,6 +348,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
                   checked_output<double>(nonfinite_beta, "nonfinite_beta", at::kDouble, {d, c}),
                   {energies.mutable_data_ptr<double>(), between.mutable_data_ptr<double>(), within.mutable_data_ptr<double>(),
                    excess.mutable_data_ptr<double>(), response.mutable_data_ptr<double>()}};
+  check_apart(memory);
   check_permutation(run_all(call), k);
   return {in_order, energies, between, within, excess, response};
 }

@@ -17,7 +17,7 @@ from mcmc.observers.histogram import OverlapHistogram
 from mcmc.observers.identity import IdentityA, WeightIdentities
 from mcmc.observers.series import Series
 from mcmc.run.simulation import Simulation
-from mcmc.run.stretch import DrawSchedule
+from mcmc.run.stretch import NO_DRAWS, DrawSchedule
 
 
 class Production:
@@ -55,7 +55,10 @@ class Production:
         """Do and observe so many sweeps, or fewer: never past the end of a segment. Returns how many."""
         every = self.config.run.measure_every
         left = min(self._segment_end() - self.n_done, n_sweeps)
-        stretch = self.simulation.advance_by(left, DrawSchedule(every - self.n_done % every, every))
+        schedule = DrawSchedule(every - self.n_done % every, every)
+        if self.config.output.cross_temperature:  # needs the positions, which a call of several sweeps leaves behind
+            left, schedule = min(left, schedule.until), NO_DRAWS
+        stretch = self.simulation.advance_by(left, schedule)
         self.n_done += stretch.n_sweeps
         if stretch.drawn is not None:
             if len(stretch.drawn.energy):

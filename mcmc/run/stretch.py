@@ -116,5 +116,5 @@ def in_one_call(
     end = block.system.fused_sweeps(block.streams, swap_streams, arrays, plan)
     if end is None:
         return None
-    drawn = Measurement(arrays.beta, end.energies, block.system.n_sites, end.overlaps)
+    drawn = Measurement(arrays.beta, end.energies, block.system.n_sites, end.overlaps) if draws.until else None
     return Stretch(n_sweeps, step_statistics(end.statistics, plan.steps_per_sweep), drawn)

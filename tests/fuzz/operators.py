@@ -85,12 +85,14 @@ def _philox(rng: random.Random) -> Arguments:
     return {"counter": torch.randint(0, 2**32, (n, 4)), "key": torch.randint(0, 2**32, (n, 2))}
 
 
-def _networks(rng: random.Random) -> tuple[int, int, list[int], Arguments]:
+def _networks(
+    rng: random.Random, *, forces: str | None = None, n_networks: int | None = None
+) -> tuple[int, int, list[int], Arguments]:
     """(D, C, widths, arguments that all operators on networks share)."""
-    d, c = rng.randint(0, 3), rng.choice([0, 1, 3, 33])
+    d, c = rng.randint(0, 3) if n_networks is None else n_networks, rng.choice([0, 1, 3, 33])
     widths = [rng.choice([1, 2, 5, 7, 16, 33]) for _ in range(rng.randint(2, 4))]
     engine = rng.choice(ENGINES)
-    forces = rng.choice(["float32", "bfloat16_3x", "bfloat16"])
+    forces = forces or rng.choice(["float32", "bfloat16_3x", "bfloat16"])
     parts = {"float32": 3, "bfloat16_3x": 2, "bfloat16": 1}[forces]
     weights = [torch.randn(d, n, m) for m, n in pairwise(widths)]
     pack = torch.ops.mlp_gibbs.pack_mlp
@@ -121,8 +123,9 @@ def _energy(rng: random.Random) -> Arguments:
 
 
 def _overlaps(rng: random.Random) -> Arguments:
-    d, c, widths, networks = _networks(rng)
-    return {"x": torch.randn(d, c, rng.randint(0, 3), widths[0]), **networks}
+    d, c, widths, networks = _networks(rng, forces="float32")
+    variances = [1.0 + i for i in range(len(widths) - 1)]
+    return {"x": torch.randn(d, c, rng.randint(0, 3), widths[0]), "variances": variances, **networks}
 
 
 def _trajectory(rng: random.Random) -> Arguments:
@@ -149,6 +152,42 @@ def _hmc(rng: random.Random) -> Arguments:
     d, c, _ = call["x"].shape
     ids = {"network": torch.arange(d), "chain": torch.arange(c), "seed": 3, "step": 5, "purposes": [2, 3]}
     return {**call, "energy": torch.randn(d, c, dtype=torch.float64), "jitter": 0.3, **ids}
+
+
+def _sweeps(rng: random.Random) -> Arguments:
+    ladders = _exchange(rng)
+    d, k, r = ladders["energy"].shape
+    _, _, widths, networks = _networks(rng, n_networks=d)
+    pack = torch.ops.mlp_gibbs.pack_mlp
+    shape = (d, k * r, widths[0])
+    return {
+        "x": torch.randn(shape),
+        "grad": torch.randn(shape),
+        "step_size": torch.rand(k),
+        "n_leapfrog": torch.randint(0, 4, (k,)),
+        "reproject_every": rng.randint(1, 5),
+        "jitter": 0.3,
+        "seed": 3,
+        "purposes": [2, 3, 5, 7],
+        "network": torch.arange(d),
+        "chain": torch.arange(k * r),
+        "replica": torch.arange(r),
+        "first_sweep": rng.randint(0, 9),
+        "n_sweeps": rng.randint(1, 5),
+        "steps_per_sweep": rng.randint(1, 3),
+        "is_exchanging": rng.random() < 0.7,
+        "sums": torch.zeros(4, d, k, r, dtype=torch.float64),
+        "nonfinite_step": torch.full((d, k * r), -1),
+        "nonfinite_beta": torch.zeros(d, k * r, dtype=torch.float64),
+        "until_draw": rng.randint(0, 3),
+        "draw_every": rng.randint(1, 3),
+        "with_overlaps": rng.random() < 0.7,
+        "variances": [1.0 + i for i in range(len(widths) - 1)],
+        "backward_float32": [pack(torch.randn(d, n, m), True, 3, networks["engine"]) for m, n in pairwise(widths)],
+        **{name: value for name, value in ladders.items() if name != "energy"},
+        "energy": torch.randn(d, k * r, dtype=torch.float64),
+        **networks,
+    }
 
 
 def _numbers(*names: str) -> Callable[[random.Random], Arguments]:
@@ -204,4 +243,5 @@ RIGHT: dict[str, Callable[[random.Random], Arguments]] = {
     "philox_uniform": _uniform,
     "philox_uniform_at": lambda rng: _at(_uniform(rng)),
     "project_tangent": _rows("x", "v"),
+    "sweeps_mlp_": _sweeps,
 }
