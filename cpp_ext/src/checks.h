@@ -51,6 +51,24 @@ inline Memory written(const at::Tensor& t, const char* name) {
 // What is written in place shares no memory with another argument; all contiguous.
 void check_apart(std::initializer_list<Memory> arguments);
 
+// The numbers of a contiguous tensor that is only read.
+template <class T>
+const T* checked_numbers(const at::Tensor& t, const char* name, at::ScalarType dtype, at::IntArrayRef shape) {
+  check_dtype(t, name, dtype);
+  check_shape(t, name, shape);
+  TORCH_CHECK_VALUE(t.is_contiguous(), name, " must be contiguous, found strides ", t.strides());
+  return t.const_data_ptr<T>();
+}
+
+// The numbers of a tensor that is written in place.
+template <class T>
+T* checked_output(at::Tensor& t, const char* name, at::ScalarType dtype, at::IntArrayRef shape) {
+  check_dtype(t, name, dtype);
+  check_shape(t, name, shape);
+  check_written(t, name);
+  return t.mutable_data_ptr<T>();
+}
+
 struct StreamCall {
   at::Tensor network, chain;  // kept alive: the address points into them
   StreamAddress address;

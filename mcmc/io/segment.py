@@ -103,7 +103,8 @@ def content_digest(
     digest = hashlib.sha256()
     for name, value in sorted([*arrays.items(), *scales.items()]):
         value = np.asarray(value)
-        digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode() + value.tobytes())
+        digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode())
+        digest.update(np.ascontiguousarray(value).data)
     for key in sorted(attributes.keys() - {"sha256", "complete"}):
         digest.update(f"{key} {attributes[key]}\n".encode())
     return digest.hexdigest()

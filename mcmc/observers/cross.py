@@ -5,12 +5,12 @@ import torch
 from torch import Tensor
 
 from mcmc.io.schema import Key
-from mcmc.observers.base import Measurement, SumObserver
+from mcmc.observers.base import DrawObserver, Measurement, SumObserver, add_in_turn
 
 N_MOMENTS = 4
 
 
-class CrossTemperature(SumObserver):
+class CrossTemperature(DrawObserver, SumObserver):
     """Moment sums of q_{kk'} = x.x'/N_0, x at beta_k and x' at beta_k' in different real replicas.
 
     Attributes:
@@ -21,9 +21,9 @@ class CrossTemperature(SumObserver):
         shape = (n_networks, n_temperatures, n_temperatures, N_MOMENTS)
         self.tensors = {"moments": torch.zeros(shape, dtype=torch.float64, device=device)}
 
-    def observe(self, measurement: Measurement) -> None:
-        assert measurement.cross is not None
-        self.tensors["moments"] += measurement.cross
+    def observe_all(self, draws: Measurement) -> None:
+        assert draws.cross is not None
+        add_in_turn(self.tensors["moments"], draws.cross)
 
     def result(self) -> dict[str, np.ndarray]:
         return {Key.CROSS_MOMENT_SUM: self.tensors["moments"].cpu().numpy()}

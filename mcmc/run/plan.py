@@ -10,8 +10,9 @@ import torch
 
 from mcmc.config import RunConfig
 from mcmc.kernels.registry import leapfrog_steps
-from mcmc.run.build import available_memory_bytes, choose_blocks, memory_bytes, resolve_device, with_blocks
+from mcmc.run.build import available_memory_bytes, choose_blocks, resolve_device, with_blocks
 from mcmc.run.driver import refuse_if_too_large
+from mcmc.run.memory import memory_bytes
 from mcmc.run.simulation import Simulation
 
 PILOT_S = 3.0
@@ -120,7 +121,7 @@ def plan(config: RunConfig) -> Plan:
     return Plan(
         config,
         str(device),
-        memory_bytes(config),
+        memory_bytes(config, device),
         available_memory_bytes(device),
         flops_per_sweep(config),
         n_times * (time.monotonic() - start) / n_sweeps,

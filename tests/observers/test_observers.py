@@ -56,6 +56,23 @@ def seen(name, which=slice(None)):
     return observer
 
 
+@pytest.mark.parametrize("name", ["series", "histogram", "identity", "weight_identity"])
+@pytest.mark.parametrize("cut", [0, 1, 3, N_DRAWS])
+def test_several_at_a_time_are_the_same_bits(name, cut):
+    def stacked(draws):
+        energy = torch.stack([one.energy for one in draws])
+        between, within = (torch.stack([one.overlaps[i] for one in draws]) for i in (0, 1))
+        identity = (torch.stack([one.overlaps.weight_identity[i] for one in draws]) for i in (0, 1))
+        return Measurement(BETA, energy, N_SITES, Overlaps(between, within, WeightIdentity(*identity)))
+
+    found, wanted = MAKE[name](), seen(name)
+    for draws in (DRAWS[:cut], DRAWS[cut:]):
+        if draws:
+            found.observe_all(stacked(draws))
+    for key, tensor in wanted.tensors.items():
+        assert torch.equal(found.tensors[key], tensor), key
+
+
 def assert_same_result(found, wanted, *, rtol):
     assert found.keys() == wanted.keys()
     for key in wanted:

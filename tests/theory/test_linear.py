@@ -35,6 +35,7 @@ def test_every_order_parameter(model):
         closed, generic = solve_linear(model, beta), solve_rs(model, beta)
         for field in FIELDS:
             assert getattr(generic, field) == pytest.approx(getattr(closed, field), rel=3e-8, abs=1e-8), field
+        assert closed.n_iter == 0, "nothing is iterated"
 
 
 def test_what_is_not_linear_is_refused():

@@ -17,6 +17,16 @@ from tests.theory.gaussian_field.cases import PHASES, exact, p_spin, solved
 from tests.theory.gaussian_field.reference import full_rsb_two_plus_four, k_step_energy, staircase_minimum
 
 
+def test_infinite_temperature_is_one_atom_at_zero():
+    solution = solve(p_spin("0.1*q + 0.5*q**2 + 0.04*q**4"), 0.0)
+    evidence = solution.evidence
+    assert (evidence["plateau"], evidence["worst_overlap"], evidence["optimality_gap"]) == (0.0, 0.0, 0.0)
+    assert evidence["atoms"] == [[0.0, 1.0]]
+    assert evidence["continuous_mass"] == 0.0
+    assert (solution.overlap[0], solution.breaking_points) == ((0.0,), ())
+    assert solution.free_entropy_density == solution.energy_density == solution.entropy_density == 0.0
+
+
 @pytest.mark.parametrize("beta", [1.05, 2.0, 20.0])
 def test_full_breaking_of_two_plus_four(beta):
     """x(q) = xi'''/(2 beta xi''^(3/2)) integrated by an independent quadrature."""
