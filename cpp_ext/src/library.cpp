@@ -62,7 +62,7 @@ void refuse_view(const c10::OperatorHandle& op, torch::jit::Stack*) {
 }
 
 void refuse_views(torch::Library& m) {
-  for (const char* name : {"deo_swap_", "count_and_swap_", "overlap_accumulate_", "keep_rows_"}) {
+  for (const char* name : {"deo_swap_", "count_and_swap_", "overlap_accumulate_", "keep_rows_", "sweeps_mlp_"}) {
     m.impl(name, torch::CppFunction::makeFromBoxedFunction<&refuse_view>());
   }
 }

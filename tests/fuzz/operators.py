@@ -122,7 +122,8 @@ def _energy(rng: random.Random) -> Arguments:
 
 def _overlaps(rng: random.Random) -> Arguments:
     d, c, widths, networks = _networks(rng)
-    return {"x": torch.randn(d, c, rng.randint(0, 3), widths[0]), **networks}
+    variances = [rng.random() for _ in widths[1:]]
+    return {"x": torch.randn(d, c, rng.randint(0, 3), widths[0]), "variances": variances, **networks}
 
 
 def _trajectory(rng: random.Random) -> Arguments:
@@ -205,3 +206,6 @@ RIGHT: dict[str, Callable[[random.Random], Arguments]] = {
     "philox_uniform_at": lambda rng: _at(_uniform(rng)),
     "project_tangent": _rows("x", "v"),
 }
+
+# sweeps without end are what it is asked for: its arguments need bounds of their own before they are drawn at random
+NOT_DRAWN = {"sweeps_mlp_"}
