@@ -35,7 +35,8 @@ class CrossTemperature:
             values: Resampled = getattr(self, name)
             is_known = np.isfinite(values.value) & np.isfinite(values.stderr)
             for key, array in ((name, values.value), (f"{name}_stderr", values.stderr)):
-                found[key] = np.where(is_known, array, None).tolist()
+                known = zip(array, is_known, strict=True)
+                found[key] = [[float(x) if ok else None for x, ok in zip(*row, strict=True)] for row in known]
         return found
 
 

@@ -40,11 +40,10 @@ def cross_moments(x: Tensor) -> Tensor:
         (D, K, K, 4) float64, m = 1 to 4; on the diagonal, the sums that the histogram of q^0 keeps.
     """
     n_replicas, n_sites = x.shape[2:]
-    total = 0.0
+    total = torch.zeros((), dtype=torch.float64, device=x.device)
     for r in range(n_replicas):
         for s in range(r + 1, n_replicas):
             q = torch.matmul(x[:, :, r], x[:, :, s].mT).double() / n_sites
             powers = torch.stack([q**m for m in range(1, N_MOMENTS + 1)], dim=-1)
             total = total + 0.5 * (powers + powers.transpose(1, 2))
-    assert isinstance(total, Tensor)
     return total
