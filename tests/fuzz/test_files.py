@@ -10,7 +10,7 @@ from tests.fuzz.judge import Wrong
 from tests.support.runs import ROOT
 
 N_SHORT, N_FULL = 30, 10_000
-N_TWIN = 40  # one in seven is a number that was changed
+N_TWIN = 12
 
 
 @pytest.fixture(scope="module")

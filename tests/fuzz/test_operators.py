@@ -40,7 +40,7 @@ def call_all(folder: Path, library: str, seed: int, n_cases: int, **environment:
 
 def test_every_operator_is_called():
     load("")
-    assert registered() == sorted(operators.RIGHT)
+    assert set(registered()) == set(operators.RIGHT)
     assert {case(number, 1)[0] for number in range(len(operators.RIGHT))} == set(operators.RIGHT)
 
 
