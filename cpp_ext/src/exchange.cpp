@@ -34,6 +34,7 @@ void overlap_accumulate_(const at::Tensor& overlap, double lower, double upper, 
                          at::Tensor& moment_sum) {
   check_overlap(overlap, lower, upper, histogram, moment_sum);
   const at::Tensor contiguous = overlap.contiguous();
+  check_apart({read(contiguous, "overlap"), written(histogram, "histogram"), written(moment_sum, "moment_sum")});
   const double* q = contiguous.const_data_ptr<double>();
   int64_t* counts = histogram.mutable_data_ptr<int64_t>();
   double* sums = moment_sum.mutable_data_ptr<double>();
@@ -68,12 +69,17 @@ at::Tensor count_and_swap_(const at::Tensor& statistics, const at::Tensor& energ
   check_shape(sums, "sums", {4, d, k, r});
   check_written(sums, "sums");
   const at::Tensor by_slot = statistics.contiguous();
+  check_apart({read(by_slot, "statistics"), read(call.energy, "energy"), read(call.beta, "beta"),
+               read(stream.network, "network"), read(stream.chain, "replica"), written(slot_of_temp, "slot_of_temp"),
+               written(temp_of_slot, "temp_of_slot"), written(accept_sum, "accept_sum"),
+               written(swap_count, "swap_count"), written(direction, "direction"), written(round_trips, "round_trips"),
+               written(sums, "sums")});
   at::Tensor in_order = at::empty({4, d, k, r}, sums.options());
   const double* from = by_slot.const_data_ptr<double>();
   double *to = in_order.mutable_data_ptr<double>(), *sum = sums.mutable_data_ptr<double>(), *us = u.mutable_data_ptr<double>();
   const int64_t n_chains = d * k * r;
   std::atomic<bool> is_permutation{true};
-  at::parallel_for(0, d, std::max<int64_t>(1, 4096 / (k * r)), [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, d, std::max<int64_t>(1, 4096 / std::max<int64_t>(1, k * r)), [&](int64_t begin, int64_t end) {
     for (int64_t at = begin * k * r; at < end * k * r; ++at) {
       const int64_t slot = call.arrays.slot_of_temp[at], of_network = at / (k * r) * (k * r);
       if (slot < 0 || slot >= k) {

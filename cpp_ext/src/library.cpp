@@ -46,6 +46,22 @@ TORCH_LIBRARY(mlp_gibbs, m) {
 
 namespace {
 
+// Torch (2.13) passes a negated or conjugated view to an operator as a copy, and fails where that is written to and not
+// returned: with an assertion of its own, which can end the process.
+void refuse_view(const c10::OperatorHandle& op, torch::jit::Stack*) {
+  TORCH_CHECK_VALUE(false, op.schema().name(), " writes in place and takes no negated or conjugated view; pass the "
+                    "tensors after resolve_neg() and resolve_conj()");
+}
+
+void refuse_views(torch::Library& m) {
+  for (const char* name : {"deo_swap_", "count_and_swap_", "overlap_accumulate_", "keep_rows_"}) {
+    m.impl(name, torch::CppFunction::makeFromBoxedFunction<&refuse_view>());
+  }
+}
+
+TORCH_LIBRARY_IMPL(mlp_gibbs, Negative, m) { refuse_views(m); }
+TORCH_LIBRARY_IMPL(mlp_gibbs, Conjugate, m) { refuse_views(m); }
+
 PyObject* simd(PyObject*, PyObject*) { return PyUnicode_FromString(mlp_gibbs::block_kernels().name); }
 
 PyObject* engines(PyObject*, PyObject*) {

@@ -21,6 +21,8 @@
 
 namespace mlp_gibbs {
 
+constexpr int64_t MAX_WIDTH = 1 << 24;  // of a layer; every size made of two of them fits 64 bits
+
 const MlpKernels& kernels_named(c10::string_view name);
 
 // The weights as the kernels want them, with what keeps them alive.

@@ -129,6 +129,7 @@ void keep_rows_(at::Tensor& proposal, const at::Tensor& present, const at::Tenso
   const int64_t n = proposal.size(-1);
   const auto bytes = static_cast<size_t>(n) * proposal.element_size();
   if (to == old) return;
+  check_apart({written(proposal, "proposal"), read(from, "present"), read(mask, "is_taken")});
   for_each_row(mask.numel(), n, [&](int64_t row) {
     if (!taken[row]) std::memcpy(to + row * bytes, old + row * bytes, bytes);
   });

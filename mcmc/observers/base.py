@@ -20,12 +20,14 @@ class Measurement(NamedTuple):
         energy:   (D, K, R) float64, extensive H.
         n_sites:  N_0.
         overlaps: of the real replicas; None in a run without overlaps.
+        cross:    (D, K, K, 4) as `observers.cross.cross_moments`; None unless the run asks for it.
     """
 
     beta: Tensor
     energy: Tensor
     n_sites: int
     overlaps: Overlaps | None
+    cross: Tensor | None = None
 
 
 class StepStatistics(NamedTuple):

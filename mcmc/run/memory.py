@@ -46,6 +46,8 @@ def memory_bytes(config: RunConfig, device: torch.device = CPU) -> dict[str, int
     if config.output.overlaps:
         series += 4 * len(widths) * n_states * (1 + (n_replicas - 1) / 2)
         n_counts = len(widths) * model.n_networks * tempering.n_temperatures * (config.output.n_bins + 2)
+    if config.output.cross_temperature:
+        n_counts += model.n_networks * tempering.n_temperatures**2 * 4
     uses = {
         "weights": n_weights * size,
         "packed_weights": _packed_bytes(config, device, n_weights * size),

@@ -12,6 +12,7 @@ from mcmc.io.directory import RunDirectory
 from mcmc.io.schema import Key
 from mcmc.io.segment import write_segment
 from mcmc.observers.base import Observer
+from mcmc.observers.cross import CrossTemperature
 from mcmc.observers.histogram import OverlapHistogram
 from mcmc.observers.identity import IdentityA, WeightIdentities
 from mcmc.observers.series import Series
@@ -40,6 +41,8 @@ class Production:
             )
             self.observers["identity_a"] = IdentityA(n_networks, n_temperatures, device)
             self.observers["weight_identity"] = WeightIdentities(n_networks, n_temperatures, config.model.depth, device)
+        if config.output.cross_temperature:
+            self.observers["cross_temperature"] = CrossTemperature(n_networks, n_temperatures, device)
 
     def begin(self) -> None:
         """Forget what burn-in counted; permutations and walkers' directions stay."""
@@ -141,6 +144,9 @@ class Production:
             "draw": np.arange(first - first % every + every, self.n_done + 1, every),
             "network": self.simulation.system.network_ids.cpu().numpy(),
             "temperature": np.asarray(self.simulation.ladder.betas),
+            "other_temperature": np.asarray(
+                self.simulation.ladder.betas if self.config.output.cross_temperature else []
+            ),
             "moment": np.arange(1, 5),
             "hidden_layer": np.arange(1, n_layers),
             "check": self.simulation.checks.arrays["sweep"] - self.config.run.n_burn_in,

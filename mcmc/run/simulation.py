@@ -26,6 +26,7 @@ from mcmc.kernels.registry import leapfrog_steps, make_kernel, max_step_size
 from mcmc.kernels.tuning import StepSizeTuner
 from mcmc.observers.acceptance import StepDiagnostics
 from mcmc.observers.base import Measurement, StepStatistics
+from mcmc.observers.cross import cross_moments
 from mcmc.rng import Streams
 from mcmc.run.build import Block, build_blocks, build_system, choose_blocks, initial_ladder, with_blocks
 from mcmc.run.checks import CHECK_EVERY, CheckRecord, check_one_of_each_temperature, defect_of
@@ -174,15 +175,19 @@ class Simulation:
     def measure(self) -> Measurement:
         """The present state in temperature order, with overlaps if the run measures them."""
         energy = to_temperature_order(self.energy_by_slot(), self.exchange)
-        overlaps = None
+        overlaps = cross = None
         if self.config.output.overlaps:
-            parts = []
+            parts, crossed = [], []
             for block, chains in zip(self.blocks, self.chains, strict=True):
                 x = chains.x.view(block.stop - block.start, *self.shape[1:], -1)
                 permutation = self.exchange.slot_of_temp[block.start : block.stop]
-                parts.append(block.system.overlaps(torch.take_along_dim(x, permutation.unsqueeze(-1), dim=1)))
+                in_order = torch.take_along_dim(x, permutation.unsqueeze(-1), dim=1)
+                parts.append(block.system.overlaps(in_order))
+                if self.config.output.cross_temperature:
+                    crossed.append(cross_moments(in_order))
             overlaps = joined(parts)
-        return Measurement(self.beta, energy, self.system.n_sites, overlaps)
+            cross = torch.cat(crossed) if crossed else None
+        return Measurement(self.beta, energy, self.system.n_sites, overlaps, cross)
 
     def raise_if_nonfinite(self) -> None:
         """Stop on a NaN or infinite energy, with its network, chain, step and beta."""

@@ -84,6 +84,8 @@ def test_one_and_two_temperatures():
     barrier = measure_barrier(single, np.zeros(0))
     assert barrier.global_barrier == 0.0
     assert equalise(single, np.zeros(0)) is single
+    with pytest.raises(UsageError, match="at least 2, found 0"):
+        equalise(single, np.zeros(0), 0)
     with pytest.raises(UsageError, match="single temperature"):
         barrier.cumulative_at(1.0)
     pair = BetaLadder((0.0, 1.0))
@@ -106,6 +108,11 @@ def test_recommended_number_of_temperatures(barrier, n):
 def test_impossible_rejections_are_refused(rejection):
     with pytest.raises(UsageError, match="found"):
         measure_barrier(BetaLadder.linear(0.0, 1.0, 4), rejection)
+
+
+def test_the_shape_that_is_wanted_is_told():
+    with pytest.raises(UsageError, match=r"must have shape \(3,\), found \(2,\)"):
+        measure_barrier(BetaLadder.linear(0.0, 1.0, 4), np.zeros(2))
 
 
 def test_rejection_without_attempts_is_an_error():

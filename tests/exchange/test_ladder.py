@@ -24,6 +24,9 @@ def test_geometric_from_zero():
     assert BetaLadder.geometric(0.0, 2.0, 2).betas == (0.0, 2.0)
     with pytest.raises(UsageError, match=r"needs 0 < beta_first < beta_max = 2.0, found beta_first = None"):
         BetaLadder.geometric(0.0, 2.0, 5)
+    for beta_first in (0.0, 2.0):
+        with pytest.raises(UsageError, match=f"found beta_first = {beta_first}"):
+            BetaLadder.geometric(0.0, 2.0, 5, beta_first=beta_first)
     with pytest.raises(UsageError, match="beta_first is for beta_min = 0 only"):
         BetaLadder.geometric(0.1, 2.0, 5, beta_first=0.2)
 
@@ -31,6 +34,7 @@ def test_geometric_from_zero():
 def test_one_temperature_is_the_coldest():
     assert BetaLadder.linear(0.0, 1.5, 1).betas == (1.5,)
     assert BetaLadder.geometric(0.1, 1.5, 1).betas == (1.5,)
+    assert BetaLadder.linear(2.0, 1.5, 1).betas == (1.5,), "no range, so no order"
 
 
 def test_tensor_is_float64_and_the_ladder_is_frozen():
@@ -48,6 +52,7 @@ def test_tensor_is_float64_and_the_ladder_is_frozen():
         ((), "at least one beta"),
         ((0.1, 0.1), r"betas\[0\] = 0.1 and betas\[1\] = 0.1"),
         ((0.2, 0.1), "must increase"),
+        ((0.1, 0.2, 0.3, 0.25), r"betas\[2\] = 0.3 and betas\[3\] = 0.25"),
         ((-0.1, 0.1), r"finite and >= 0, found betas\[0\] = -0.1"),
         ((0.1, float("nan")), r"found betas\[1\] = nan"),
         ((0.1, float("inf")), r"found betas\[1\] = inf"),

@@ -11,6 +11,7 @@ from mcmc import native
 from mcmc.io.reader import read_run
 from mcmc.io.schema import DATASETS
 from mcmc.kernels.registry import KERNELS
+from mcmc.rng import Purpose
 from mcmc.run.driver import run
 from mcmc.run.simulation import Simulation
 from tests.support.runs import contents, finished, small_config
@@ -115,6 +116,15 @@ def test_another_seed_gives_other_bytes(tmp_path):
     two = finished(small_config(run={**SHORT, "seed": 12}), tmp_path / "2")
     assert one.keys() == two.keys()
     assert all(one[name] != two[name] for name in one)
+
+
+def test_chains_of_another_seed_move_otherwise():
+    """Not for the networks alone, which are other ones too: positions at the start, and noise, momenta, uniforms."""
+    one, two = (Simulation.start(small_config(run={"seed": seed}), torch.device("cpu")) for seed in (11, 12))
+    assert not (one.chains[0].x == two.chains[0].x).any()
+    for purpose in (Purpose.MOMENTUM, Purpose.ACCEPT, Purpose.SWAP):
+        noise = [simulation.blocks[0].streams.uniform(purpose, 0, 3) for simulation in (one, two)]
+        assert not (noise[0] == noise[1]).any()
 
 
 @pytest.mark.parametrize("kernel", sorted(KERNELS))
