@@ -48,8 +48,8 @@ def cross_temperature(data: RunData, bootstrap: NetworkBootstrap | None = None) 
     """
     if Key.CROSS_MOMENT_SUM not in data.arrays:
         return None
-    bootstrap = bootstrap or NetworkBootstrap(data.energy.shape[1])
-    moments = data.arrays[Key.CROSS_MOMENT_SUM] / (data.overlap.shape[0] * data.overlap.shape[3])
+    bootstrap = bootstrap or NetworkBootstrap(data.n_networks)
+    moments = data.arrays[Key.CROSS_MOMENT_SUM] / data.n_overlaps
     first, second = moments[..., 0], moments[..., 1]
     return CrossTemperature(
         data.beta,

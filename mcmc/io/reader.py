@@ -18,7 +18,7 @@ from mcmc.config import RunConfig, parse_config
 from mcmc.errors import InsufficientDataError, SegmentError
 from mcmc.io.directory import RUN_FILE, RunDirectory
 from mcmc.io.schema import CHECKS, TIME_SERIES, Key
-from mcmc.io.segment import read_segment
+from mcmc.io.segment import DAMAGE, read_segment
 
 # sums over draws or steps: several segments add up
 _SUMS = (
@@ -211,13 +211,18 @@ class _Joined:
     def add(self, file: FilePath, arrays: dict[str, np.ndarray]) -> None:
         """Take in one segment."""
         weight = int(arrays[Key.N_STEPS])
+        if weight <= 0:
+            raise ValueError(f"it counts {weight} steps")
         arrays = {**arrays, Key.ACCEPTANCE: weight * arrays[Key.ACCEPTANCE]}
         if self.n_segments == 0:
             self._kept = {name: arrays[name] for name in _CONSTANTS if name in arrays}
         for name in TIME_SERIES:
             if name in arrays:
                 values = arrays[name]
-                self.series.setdefault(name, []).append(_Part(file, values.shape, values.dtype))
+                parts = self.series.setdefault(name, [])
+                parts.append(_Part(file, values.shape, values.dtype))
+                if parts[0].shape[1:] != values.shape[1:]:
+                    raise ValueError(f"{name} has shape {values.shape}, before it was {parts[0].shape}")
                 self._add(name, values.mean(3, dtype=np.float64).sum(0))
         for name in CHECKS:
             if name in arrays:
@@ -239,15 +244,25 @@ class _Joined:
         return RunArrays({**self._kept, **checks, **totals}, self.series, means)
 
     def _add(self, name: str, values: np.ndarray) -> None:
-        self._totals[name] = self._totals[name] + values if name in self._totals else values
+        before = self._totals.get(name)
+        if before is not None and before.shape != values.shape:
+            raise ValueError(f"{name} has shape {values.shape}, before it was {before.shape}")
+        self._totals[name] = values if before is None else before + values
 
 
 def _read_series(name: str, parts: list[_Part]) -> np.ndarray:
-    """The parts one behind the other, in memory that is taken once."""
+    """The parts one behind the other, in memory that is taken once.
+
+    Raises:
+        SegmentError: a file was altered since it was checked.
+    """
     shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:])
     values, start = np.empty(shape, dtype=parts[0].dtype), 0
     for part in parts:
-        with h5py.File(part.file, "r", locking="best-effort") as file:
-            file[name].read_direct(values, dest_sel=np.s_[start : start + part.shape[0]])
+        try:
+            with h5py.File(part.file, "r", locking="best-effort") as file:
+                file[name].read_direct(values, dest_sel=np.s_[start : start + part.shape[0]])
+        except DAMAGE as error:
+            raise SegmentError(f"{part.file} was altered while it was read: {error}.", path=str(part.file)) from error
         start += part.shape[0]
     return values
