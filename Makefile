@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: setup quickstart test lint bench bench-all bench-theory bench-peers faults mutants clean
+.PHONY: setup quickstart test lint bench bench-all bench-theory bench-peers faults fuzz mutants nightly clean
 
 setup: $(VENV)/installed
 
@@ -35,6 +35,15 @@ lint: setup
 # hundreds of kills, every system call refused, power losses: half an hour; the table is kept in docs/reliability.md
 faults: setup
 	MLP_GIBBS_FAULTS=full $(BIN)/python -m pytest tests/faults
+
+# ten thousand of each kind of input; the table is kept in docs/reliability.md
+fuzz: setup
+	MLP_GIBBS_FUZZ=full $(BIN)/python -m pytest tests/fuzz
+
+# fresh seeds, printed; MLP_GIBBS_NIGHTLY_SEED=N repeats a night. Half an hour, and the faults in full after it
+nightly: setup
+	MLP_GIBBS_NIGHTLY=full $(BIN)/python -m pytest tests/nightly
+	$(MAKE) faults
 
 # every mutant, those in C++ in one extension that is built for them; the table goes into docs/reliability.md
 mutants: setup

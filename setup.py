@@ -2,6 +2,7 @@
 
 The build runs against the torch that is installed: `pip install --no-build-isolation .` (`make setup` does that).
 CUDA kernels are built when torch was built for CUDA and nvcc is there; MLP_GIBBS_CUDA=0 or 1 overrides that.
+MLP_GIBBS_SANITIZE=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer, as `make fuzz` does
 """
 
 import os
@@ -25,6 +26,11 @@ except ImportError as error:
 CXX_FLAGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
 # without it at::parallel_for runs on one thread and says nothing; torch's own libgomp is the one that is loaded
 OPENMP_FLAGS = ["-fopenmp"] if sys.platform == "linux" and torch.backends.openmp.is_available() else []
+# vptr needs the type information of torch's own classes, which its libraries keep to themselves
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-sanitize-recover=undefined"]
+if os.environ.get("MLP_GIBBS_SANITIZE") == "1":
+    CXX_FLAGS = [*CXX_FLAGS, "-O1", "-g1", "-fno-omit-frame-pointer", *SANITIZE]
+    OPENMP_FLAGS = [*OPENMP_FLAGS, *SANITIZE]
 NVCC_FLAGS = ["-O3", "-fmad=false", "-lineinfo"]
 
 

@@ -76,6 +76,12 @@ def simulation_of(config: RunConfig, device: torch.device, *, warm_up: int = 4) 
     return simulation
 
 
+def advance(simulation: Simulation, n_sweeps: int) -> None:
+    """So many sweeps, as many in a call as a run would do."""
+    while n_sweeps > 0:
+        n_sweeps -= simulation.advance_by(n_sweeps).n_sweeps
+
+
 def wait(device: torch.device) -> None:
     """Until the device has done everything."""
     if device.type == "cuda":

@@ -14,10 +14,11 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 
 import torch
-from cases import case_of, case_parser, config_of
+from cases import advance, case_of, case_parser, config_of
 from ceiling import fma_loop
 from timing import interleaved, rate, report
 
@@ -36,13 +37,9 @@ def sweeps(config: RunConfig) -> tuple[Callable[[], None], int]:
     simulation.advance()
     n_sweeps = max(1, math.ceil(CALL_S / (time.perf_counter() - start)))
 
-    def call() -> None:
-        for _ in range(n_sweeps):
-            simulation.advance()
-
     d, k, r = simulation.shape
     assert isinstance(config.sampler.n_leapfrog, int)
-    return call, n_sweeps * d * k * r * config.sampler.n_leapfrog
+    return partial(advance, simulation, n_sweeps), n_sweeps * d * k * r * config.sampler.n_leapfrog
 
 
 def flops_per_gradient(config: RunConfig) -> int:

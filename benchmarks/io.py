@@ -2,9 +2,10 @@
 
     python benchmarks/io.py [--device cuda] [--n-inputs 256] [--networks 8] [--sweeps 200]
 
-One JSON line, in interleaved runs of one process: the share of a sweep that overlaps and histograms of all layers take
-when every sweep is measured; the share of a minute that one checkpoint and one segment take; and, in a process of its
-own, the seconds from the configuration to the end of the first sweep, after the import.
+One JSON line, in interleaved runs of one process: the share of a sweep that overlaps, identities, histograms and series
+of all layers take when every sweep is measured, as many sweeps in a call as a run does; the share of a minute that one
+checkpoint and one segment take; and, in a process of its own, the seconds from the configuration to the end of the
+first sweep, after the import.
 """
 
 import statistics
@@ -15,11 +16,12 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from cases import case_of, case_parser, config_of, simulation_of, wait
+from cases import advance, case_of, case_parser, config_of, simulation_of, wait
 from timing import interleaved, report
 
 from mcmc.io.checkpoint import Checkpoint, save_checkpoint
 from mcmc.io.directory import RunDirectory
+from mcmc.run.pace import Pace
 from mcmc.run.production import Production
 
 FIRST_SWEEP = """
@@ -46,24 +48,28 @@ def main() -> None:
     )
     simulation = simulation_of(config, device)
     production = Production(config, simulation)
+    n_at_once = _sweeps_at_once(production)
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder) / "run")
         directory.open_for(config, {})
         seconds = interleaved(
             {
-                "sweep": lambda: (simulation.advance(), wait(device)),
-                "measure": lambda: _measure(production, device),
+                "sweep": lambda: (advance(simulation, n_at_once), wait(device)),
+                "measured_sweep": lambda: (_measured(production, n_at_once), wait(device)),
                 "checkpoint": lambda: _checkpoint(production, directory),
                 "segment": lambda: _segment(production, directory),
             },
             repetitions=arguments.repetitions,
         )
     median = {name: statistics.median(values) for name, values in seconds.items()}
-    ratios = [m / s for m, s in zip(seconds["measure"], seconds["sweep"], strict=True)]
+    ratios = [m / s - 1 for m, s in zip(seconds["measured_sweep"], seconds["sweep"], strict=True)]
+    for name in ("sweep", "measured_sweep"):
+        median[name] /= n_at_once
     report(
         {
             "benchmark": "io",
             **given,
+            "sweeps_at_once": n_at_once,
             "seconds": median,
             "measuring_every_sweep": statistics.median(ratios),
             "checkpoint_and_segment_every_minute": (median["checkpoint"] + median["segment"]) / 60,
@@ -72,11 +78,25 @@ def main() -> None:
     )
 
 
-def _measure(production: Production, device: torch.device) -> None:
-    production.n_done = 0  # the place in the segment, over and over
+def _sweeps_at_once(production: Production) -> int:
+    """What a run settles at."""
+    pace = Pace(production.bytes_per_draw())
+    for _ in range(12):
+        _rewind(production)
+        pace.stop(production.advance_by(pace.start()))
+    return min(pace.start(), production.config.run.n_sweeps)
+
+
+def _measured(production: Production, n_sweeps: int) -> None:
+    _rewind(production)
+    while n_sweeps > 0:
+        n_sweeps -= production.advance_by(n_sweeps)
+
+
+def _rewind(production: Production) -> None:
+    """To the beginning of the segment, over and over."""
+    production.n_done = 0
     production.observers["series"].tensors["n"].zero_()
-    production.after_sweep()
-    wait(device)
 
 
 def _checkpoint(production: Production, directory: RunDirectory) -> None:

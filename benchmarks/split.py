@@ -8,15 +8,17 @@ before it moves: noise, energies, Metropolis test, checks, Python.
 """
 
 import statistics
+from functools import partial
 
 import torch
-from cases import case_of, case_parser, config_of, simulation_of
+from cases import advance, case_of, case_parser, config_of, simulation_of
 from timing import interleaved, report
 
 
 def main() -> None:
     parser = case_parser(__doc__)
     parser.add_argument("--force-dtype", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--sweeps", type=int, default=16, help="of a turn: a run does several in a call")
     parser.add_argument("--repetitions", type=int, default=31)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -28,10 +30,10 @@ def main() -> None:
         "twice_as_long": config_of(**case | {"n_leapfrog": 2 * arguments.n_leapfrog}),
     }
     cpu = torch.device("cpu")
-    seconds = interleaved(
-        {name: simulation_of(config, cpu).advance for name, config in configs.items()},
-        repetitions=arguments.repetitions,
-    )
+    contestants = {}
+    for name, config in configs.items():
+        contestants[name] = partial(advance, simulation_of(config, cpu), arguments.sweeps)
+    seconds = interleaved(contestants, repetitions=arguments.repetitions)
 
     def share(more: str, less: str) -> float:
         turns = zip(seconds[more], seconds[less], seconds["sweep"], strict=True)
@@ -42,7 +44,7 @@ def main() -> None:
         {
             "benchmark": "split",
             **vars(arguments),
-            "milliseconds": 1000 * statistics.median(seconds["sweep"]),
+            "milliseconds": 1000 * statistics.median(seconds["sweep"]) / arguments.sweeps,
             "steps": steps,
             "exchange": exchange,
             "rest": 1 - steps - exchange,

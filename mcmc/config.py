@@ -7,16 +7,17 @@ Needs neither torch nor numpy, so that a wrong configuration is told within the 
 import hashlib
 import json
 import math
-import tomllib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from mcmc.config_problems import explain, valid_sections
+from mcmc.config_problems import clipped, explain, listed, valid_sections
 from mcmc.errors import ConfigError
 from mcmc.names import ACTIVATION_NAMES, ACTIVATION_PARAMETERS, KERNEL_NAMES, nearest
+from mcmc.toml import parse_toml, read_toml
 
 PerLayer = float | list[float]
 MAX_SEED = 2**56 - 1  # the Philox key holds 56 bits of seed beside 8 bits of purpose
@@ -164,8 +165,7 @@ class RunSection(_Section):
     @field_validator("device")
     @classmethod
     def _device_form(cls, device: str) -> str:
-        base, _, index = device.partition(":")
-        if base not in ("auto", "cpu", "cuda") or (index and (base != "cuda" or not index.isdigit())):
+        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", device):
             raise ValueError(f"device is auto, cpu, cuda or cuda:INDEX, found '{device}'")
         return device
 
@@ -175,8 +175,16 @@ class OutputConfig(_Section):
 
     directory: str | None = None
     overlaps: bool = True
+    cross_temperature: bool = False
     n_bins: Annotated[int, Field(ge=2, le=100_000)] = 200
     segment_sweeps: Annotated[int, Field(ge=1)] | None = None
+
+    @field_validator("directory")
+    @classmethod
+    def _directory_can_be(cls, directory: str | None) -> str | None:
+        if directory is not None and (not directory or "\0" in directory):
+            raise ValueError(f"expected the name of a directory, found {directory!r}")
+        return directory
 
 
 class RunConfig(_Section):
@@ -214,6 +222,8 @@ class RunConfig(_Section):
         for key in ("checkpoint_every_s", "device", "block_networks", "cuda_graphs"):
             del data["run"][key]
         del data["output"]["directory"]
+        if not self.output.cross_temperature:  # runs of versions that did not have it keep their hash
+            del data["output"]["cross_temperature"]
         return data
 
     def physics_hash(self) -> str:
@@ -230,6 +240,11 @@ def _disagreements(sections: Mapping[str, Any]) -> list[str]:
         problems.append(
             "overlaps compare independent replicas of one network: tempering.n_replicas must be at least 2, "
             "found 1 (or set output.overlaps = false)"
+        )
+    if output and output.cross_temperature and not output.overlaps:
+        problems.append(
+            "overlaps between temperatures are measured beside those at one temperature: output.cross_temperature = "
+            "true needs output.overlaps = true, found false"
         )
     if sampler and tempering and isinstance(sampler.n_leapfrog, list):
         n_given, n_wanted = len(sampler.n_leapfrog), tempering.n_temperatures
@@ -275,14 +290,16 @@ def apply_overrides(data: dict[str, Any], assignments: list[str]) -> dict[str, A
         path, equals, text = assignment.partition("=")
         section, dot, key = (part.strip() for part in path.partition("."))
         if not equals or not dot or not key:
-            raise ConfigError(f"--set expects section.key=value (as in run.seed=7), found '{assignment}'.")
+            raise ConfigError(f"--set expects section.key=value (as in run.seed=7), found '{clipped(assignment)}'.")
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text.strip()
+            value, *more = parse_toml(f"value = {text}").values()
+        except ValueError:
+            value, more = text.strip(), []
+        if more:
+            raise ConfigError(f"--set expects one value, found '{clipped(assignment)}'.")
         table = data.setdefault(section, {})
         if not isinstance(table, dict):
-            raise ConfigError(f"--set {assignment}: '{section}' is not a section of the configuration.")
+            raise ConfigError(f"--set {clipped(assignment)}: '{section}' is not a section of the configuration.")
         table[key] = value
     return data
 
@@ -300,9 +317,7 @@ def parse_config(data: dict[str, Any], *, source: str = "configuration") -> RunC
         # pydantic compares sections only when all are valid; what can be compared already is told now
         between = [f"  whole file: {problem}" for problem in _disagreements(valid_sections(data, RunConfig))]
         lines += [line for line in between if line not in lines]
-        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        message = "\n".join([f"{source}: {count}", *lines])
-        raise ConfigError(message, problems=error.errors(include_url=False)) from None
+        raise ConfigError(listed(source, lines), problems=error.errors(include_url=False)) from None
 
 
 def load_config(path: Path | str, assignments: list[str] | None = None) -> RunConfig:
@@ -311,13 +326,5 @@ def load_config(path: Path | str, assignments: list[str] | None = None) -> RunCo
     Raises:
         ConfigError: no such file, not UTF-8, not TOML, or not a valid configuration.
     """
-    try:
-        path = Path(path)
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not a UTF-8 text file; a configuration is TOML.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+    data = read_toml(Path(path), "configuration")
     return parse_config(apply_overrides(data, assignments or []), source=str(path))

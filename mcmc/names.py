@@ -20,6 +20,6 @@ KERNEL_NAMES = ("hmc", "mala", "langevin", "random_walk")
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that suggests the nearest known name and lists them all, to end an error message."""
     known = tuple(known)
-    plain = name.lower().replace(" ", "_").replace("-", "_")
+    plain = name[:100].lower().replace(" ", "_").replace("-", "_")
     match = difflib.get_close_matches(plain, known, n=1, cutoff=0.4)
     return (f" Did you mean '{match[0]}'?" if match else "") + f" Known: {', '.join(known)}."

@@ -8,14 +8,14 @@ twins, which take the same decisions from the same numbers, only slower; that is
 import os
 import warnings
 from importlib import import_module
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
 
 Backend = Literal["extension", "reference"]
 
-INTERFACE: Final = 6  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
+INTERFACE: Final = 8  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
 
 extension_error: str | None = None
 _has_cuda = False
@@ -161,10 +161,11 @@ def _register_fakes() -> None:
         return energy, x.new_empty((n_networks if with_grad else 0, n_chains, n_sites))
 
     @torch.library.register_fake("mlp_gibbs::overlaps_mlp")
-    def _(x: Tensor, widths: list[int], *_: object) -> tuple[Tensor, Tensor]:
-        d, k, r, _n_sites = x.shape
-        between, within = (x.new_empty((d, k, n, len(widths)), dtype=torch.float64) for n in (r * (r - 1) // 2, r))
-        return between, within
+    def _(x: Tensor, variances: list[float], *_: object) -> tuple[Tensor, ...]:
+        (d, k, r, _n_sites), depth = x.shape, len(variances)
+        of_pairs = d if r > 1 else 0
+        shapes = ((d, k, r * (r - 1) // 2, depth + 1), (d, k, r, depth + 1), (of_pairs, k, depth), (of_pairs, k, depth))
+        return tuple(x.new_empty(shape, dtype=torch.float64) for shape in shapes)
 
     @torch.library.register_fake("mlp_gibbs::leapfrog_mlp")
     def _(x: Tensor, *_: object) -> tuple[Tensor, ...]:
@@ -178,6 +179,17 @@ def _register_fakes() -> None:
         statistics, energy_out = energy.new_empty((*energy.shape, 4)), energy.new_empty(energy.shape)
         flags = (energy.new_empty(energy.shape, dtype=torch.bool) for _ in range(2))
         return (x_out, energy_out, grad_out, statistics, *flags)
+
+    @torch.library.register_fake("mlp_gibbs::sweeps_mlp_")
+    def _(*arguments: Any) -> tuple[Tensor, ...]:
+        n_sweeps, slot_of_temp = arguments[14], arguments[17]
+        until, every, with_overlaps, variances = arguments[26:30]
+        (d, k, r), depth = slot_of_temp.shape, len(variances)
+        n = (n_sweeps - until) // every + 1 if 0 < until <= n_sweeps else 0
+        seen = n if with_overlaps else 0
+        of_pairs = (seen if r > 1 else 0, d, k, depth)
+        shapes = ((4, d, k, r), (n, d, k, r), (seen, d, k, r * (r - 1) // 2, depth + 1), (seen, d, k, r, depth + 1))
+        return tuple(slot_of_temp.new_empty(s, dtype=torch.float64) for s in (*shapes, of_pairs, of_pairs))
 
 
 if BACKEND == "extension":

@@ -1,4 +1,4 @@
-"""Benchmarks run: every part of the one script that a GPU session has time for, at tiny sizes on the CPU."""
+"""Benchmarks run: every part of the scripts that measure the CPU, and a GPU, at tiny sizes on the CPU."""
 
 import json
 import os
@@ -6,6 +6,10 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+
+import pytest
+
+from mcmc import native
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("tests", "ceiling", "gradient", "gaps", "accuracy", "scaling", "exchange", "io")
@@ -52,3 +56,23 @@ def test_a_part_that_fails_is_told_and_the_others_go_on(tmp_path):
     assert done.stdout.splitlines()[-1] == f"failed: {' '.join(PARTS)}"
     told = (tmp_path / "log.txt").read_text()
     assert all(f"== {part}: exit code 1" in told for part in PARTS)
+
+
+@pytest.mark.skipif(native.fused_engine() is None, reason="no fused kernels here, which some parts measure")
+def test_every_part_of_the_cpu_script_runs(tmp_path):
+    """Without peers, which are not installed where tests run."""
+    environment = {**os.environ, "OUT": str(tmp_path), "PYTHON": sys.executable, "PEER_PYTHON": "none", "PIN": ""}
+    done = subprocess.run(
+        ["bash", "benchmarks/all.sh", "--short"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = {
+        path.stem: [json.loads(text) for text in path.read_text().splitlines()] for path in tmp_path.glob("*.jsonl")
+    }
+    files = ("gradient", "avx512", "split", "io", "portable", "scaling")
+    assert {name: len(found) for name, found in lines.items()} == dict.fromkeys(files, 1)

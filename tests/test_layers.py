@@ -12,7 +12,19 @@ import mcmc
 
 ROOT = Path(mcmc.__file__).parent
 LAYERS = (  # docs/architecture.md
-    {"types", "errors", "names", "config", "config_problems", "interrupt", "rng", "philox", "native", "_version"},
+    {
+        "types",
+        "errors",
+        "names",
+        "toml",
+        "config",
+        "config_problems",
+        "interrupt",
+        "rng",
+        "philox",
+        "native",
+        "_version",
+    },
     {"systems"},
     {"kernels", "exchange", "theory"},
     {"observers", "io"},
@@ -32,6 +44,8 @@ SAME_LAYER = {
     ("config", "errors"),
     ("config", "names"),
     ("config", "config_problems"),
+    ("config", "toml"),
+    ("toml", "errors"),
     ("config_problems", "names"),
     ("rng", "native"),
     ("rng", "philox"),

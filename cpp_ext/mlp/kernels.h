@@ -27,8 +27,8 @@ struct MlpWeights {
   int force_parts;      // bfloat16 parts of a number in the products of the force: 3 (as float32), 2 or 1
 };
 
-// Arrays over all D x C chains, n0 floats a row. A trajectory is asked for by x_out, else energy (and gradient, or the
-// layers) at x.
+// Arrays over all D x C chains, n0 floats a row. A trajectory is asked for by x_out, with the layers at its end if they
+// are, else energy (and gradient, or the layers) at x.
 struct MlpChains {
   const float *x, *p, *grad;  // (D, C, n0)
   const float* fresh;         // (D, C, n0) or null
@@ -39,7 +39,10 @@ struct MlpChains {
   float *x_out, *p_out, *grad_out;  // (D, C, n0); p_out may be null, and grad_out when only energies are asked for
   double* energy_out;               // (D, C)
   double* kinetic_change_out;       // (D, C), |p|^2/2 at the end minus at the start
-  float* const* layers_out;         // a^l to layers_out[l - 1], (D, C, N_l), l = 1 to L; or null
+  // Layers l = 1 to L of the network, each (D, C, N_l), to entry l - 1; or null. All three, or at x layers_out alone.
+  float* const* layers_out;       // a^l
+  float* const* weighted_out;     // W^l a^(l-1): h^l without the bias
+  float* const* derivatives_out;  // dH/dh^l; forces must have 3 parts
 };
 
 // Chains of one network: rows `row` to row + n_chains - 1 of the arrays.

@@ -39,19 +39,28 @@ struct Network {
   struct Layers {
     void *input, *ping, *pong;   // operands
     float* derivative[MAX_DEPTH];  // phi'(h^l) (N_l, CHAINS), l = 1..L-1 at [l - 1]
-    float* values;                 // a^l of the layer at hand (N_l, CHAINS), where it is asked for
+    float *values, *weighted, *slope;  // some rows of a^l, W^l a^(l-1), dH/dh^l on their way out (CHAINS, CHAINS)
   } layers[MAX_TILES];
 
   Network(const MlpWeights& w, Chains* t) : weights(w), phi(w.parameters), tiles(t) {}
 
-  void allocate(Arena& arena, bool with_gradient) {
+  // What a caller wants of the layers (`MlpChains`), as rows.
+  struct LayersOut {
+    float *const *values, *const *weighted, *const *derivatives;
+  };
+
+  void allocate(Arena& arena, bool with_gradient, bool with_layers) {
     int64_t widest = 0;
     for (int l = 0; l <= weights.depth; ++l) widest = weights.widths[l] > widest ? weights.widths[l] : widest;
     for (int64_t t = 0; t < n_tiles; ++t) {
       layers[t].input = Engine::SEPARATE_OPERAND ? arena.take<void>(Engine::operand_bytes(weights.widths[0])) : tiles[t].x;
       layers[t].ping = arena.take<void>(Engine::operand_bytes(widest));
       layers[t].pong = arena.take<void>(Engine::operand_bytes(widest));
-      layers[t].values = arena.take<float>(sizeof(float) * CHAINS * round_up(widest, 2));
+      if (with_layers) {
+        layers[t].values = arena.take<float>(sizeof(float) * CHAINS * CHAINS);
+        layers[t].weighted = arena.take<float>(sizeof(float) * CHAINS * CHAINS);
+        layers[t].slope = arena.take<float>(sizeof(float) * CHAINS * CHAINS);
+      }
       for (int l = 1; l < weights.depth && with_gradient; ++l) {
         layers[t].derivative[l - 1] = arena.take<float>(sizeof(float) * CHAINS * round_up(weights.widths[l], 2));
       }
@@ -102,10 +111,31 @@ struct Network {
     }
   }
 
+  static MLP_GIBBS_INLINE void keep(float* to, int64_t row, const F (&pair)[2][2]) {
+    for (int r = 0; r < 2; ++r) {
+      for (int v = 0; v < 2; ++v) V::store(to + (row + r) * CHAINS + v * V::WIDTH, pair[r][v]);
+    }
+  }
+
+  // A pair of rows of a layer of n units to the rows `out` of a caller, by way of `some`: a block of them is turned over
+  // as soon as it is full, in the first-level cache.
+  static MLP_GIBBS_INLINE void give(const Chains& tile, float* some, int64_t row, const F (&pair)[2][2], float* out, int64_t n) {
+    keep(some, row % CHAINS, pair);
+    if (row % CHAINS == CHAINS - 2 || row + 2 >= n) tile.write_sites(some, out, n, row / CHAINS * CHAINS, row + 2);
+  }
+
+  // The same of a block that left a product.
+  static MLP_GIBBS_INLINE void give_block(const Chains& tile, float* some, int64_t first, int64_t rows, const float* block,
+                                          float* out, int64_t n) {
+    for_each_pair(first, rows, block, nullptr, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
+      give(tile, some, row, h, out, n);
+    });
+  }
+
   // Forward: hidden layers, then the readout into tiles[t].lanes->energy (WITH_ENERGY) and the operand delta^L
   // (WITH_GRADIENT). Returns whether that operand is in `ping`. The layers go to the rows of `out` (WITH_LAYERS).
   template <bool WITH_ENERGY, bool WITH_GRADIENT, bool WITH_LAYERS = false>
-  bool forward(float* const* out = nullptr) {
+  bool forward(const LayersOut& out = {}) {
     const int depth = weights.depth;
     if (WITH_ENERGY) {
       for (int64_t t = 0; t < n_tiles; ++t) {
@@ -124,16 +154,15 @@ struct Network {
       if (l < depth) {
         Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
-          float *derivative = layers[t].derivative[l - 1], *values = layers[t].values;
+          float* derivative = layers[t].derivative[l - 1];
+          if (WITH_LAYERS && WITH_GRADIENT) give_block(tiles[t], layers[t].weighted, first, rows, block, out.weighted[l - 1], n);
           for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
             F a[2][2], d[2][2];
             for (int r = 0; r < 2; ++r) {
-              for (int v = 0; v < 2; ++v) {
-                phi.both(h[r][v], a[r][v], d[r][v]);
-                if (WITH_GRADIENT) V::store(derivative + (row + r) * CHAINS + v * V::WIDTH, d[r][v]);
-                if (WITH_LAYERS) V::store(values + (row + r) * CHAINS + v * V::WIDTH, a[r][v]);
-              }
+              for (int v = 0; v < 2; ++v) phi.both(h[r][v], a[r][v], d[r][v]);
             }
+            if (WITH_GRADIENT) keep(derivative, row, d);
+            if (WITH_LAYERS) give(tiles[t], layers[t].values, row, a, out.values[l - 1], n);
             Engine::put(to, row, a[0], a[1]);
           });
         });
@@ -143,43 +172,43 @@ struct Network {
                         [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
           double* energy = tiles[t].lanes->energy;
-          float* values = layers[t].values;
+          if (WITH_LAYERS && WITH_GRADIENT) give_block(tiles[t], layers[t].weighted, first, rows, block, out.weighted[l - 1], n);
           typename V::DoubleSum sum[2];
           for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].load(energy + v * V::WIDTH);
           for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
-            F v_pair[2], d[2][2];
+            F v_pair[2], a[2][2], d[2][2];
             pair_of(readout, row, n, v_pair);
             for (int r = 0; r < 2; ++r) {
               for (int v = 0; v < 2; ++v) {
                 if (WITH_ENERGY) {
-                  F a;
-                  phi.both(h[r][v], a, d[r][v]);
-                  sum[v].add(a, v_pair[r]);
-                  if (WITH_LAYERS) V::store(values + (row + r) * CHAINS + v * V::WIDTH, a);
+                  phi.both(h[r][v], a[r][v], d[r][v]);
+                  sum[v].add(a[r][v], v_pair[r]);
                 } else {
                   d[r][v] = phi.derivative(h[r][v]);
                 }
                 d[r][v] = V::mul(d[r][v], v_pair[r]);
               }
             }
+            if (WITH_LAYERS) give(tiles[t], layers[t].values, row, a, out.values[l - 1], n);
+            if (WITH_LAYERS && WITH_GRADIENT) give(tiles[t], layers[t].slope, row, d, out.derivatives[l - 1], n);
             if (WITH_GRADIENT) Engine::put(to, row, d[0], d[1]);
           });
           for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].store(energy + v * V::WIDTH);
         });
       }
-      for (int64_t t = 0; WITH_LAYERS && t < n_tiles; ++t) tiles[t].write(layers[t].values, out[l - 1], n);
       to_ping = !to_ping;
     }
     return !to_ping;
   }
 
   // dH/dx as it comes: the momenta of all tiles are pushed by it (`Tile::push_site`), and it is kept in g if it is the
-  // last of a trajectory or all that is wanted.
-  template <bool IS_KEPT>
-  void backward(bool delta_in_ping) {
+  // last of a trajectory or all that is wanted. dH/dh^l of the hidden layers below the last go to the rows of `out`
+  // (WITH_LAYERS).
+  template <bool IS_KEPT, bool WITH_LAYERS = false>
+  void backward(bool delta_in_ping, const LayersOut& out = {}) {
     const int depth = weights.depth;
     bool in_ping = delta_in_ping;
-    for (int l = depth - 1; l >= 0; --l) {  // W^(l+1)T
+    for (int l = depth - 1; l >= (WITH_LAYERS && !IS_KEPT); --l) {  // W^(l+1)T
       const int64_t n = weights.widths[l], cols = weights.widths[l + 1];
       const auto input = [&](int64_t t) { return Engine::operand(in_ping ? layers[t].ping : layers[t].pong, cols); };
       const auto output = [&](int64_t t) { return Engine::operand(in_ping ? layers[t].pong : layers[t].ping, n); };
@@ -194,10 +223,11 @@ struct Network {
                 h[r][v] = V::mul(h[r][v], V::load(derivative + (row + r) * CHAINS + v * V::WIDTH));
               }
             }
+            if (WITH_LAYERS) give(tiles[t], layers[t].slope, row, h, out.derivatives[l - 1], n);
             Engine::put(to, row, h[0], h[1]);
           });
         });
-      } else {
+      } else if constexpr (IS_KEPT || !WITH_LAYERS) {
         for (int64_t t = 0; t < n_tiles; ++t) tiles[t].forget_products();
         Engine::product(w, n, cols, n_tiles, input,
                         [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {

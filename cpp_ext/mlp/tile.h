@@ -41,16 +41,20 @@ struct Tile {
   }
 
   // Rows of n numbers from (n, CHAINS).
-  void write(const float* from, float* to, int64_t n) const {
+  void write(const float* from, float* to, int64_t n) const { write_sites(from, to, n, 0, n); }
+
+  // Numbers begin to end - 1 (n at most) of rows of n, from (end - begin, CHAINS).
+  __attribute__((noinline)) void write_sites(const float* from, float* to, int64_t n, int64_t begin, int64_t end) const {
+    end = end < n ? end : n;
     for (int64_t lane = 0; lane < n_chains; lane += W) {
-      for (int64_t site = 0; site < n; site += W) {
+      for (int64_t site = begin; site < end; site += W) {
         F block[W];
         for (int64_t i = 0; i < W; ++i) {
-          block[i] = site + i < n ? V::load(from + (site + i) * CHAINS + lane) : V::set(0.0f);
+          block[i] = site + i < end ? V::load(from + (site - begin + i) * CHAINS + lane) : V::set(0.0f);
         }
         V::transpose(block);
         for (int64_t c = 0; c < W && lane + c < n_chains; ++c) {
-          V::store_some(to + (first + lane + c) * n + site, block[c], n - site);
+          V::store_some(to + (first + lane + c) * n + site, block[c], end - site);
         }
       }
     }

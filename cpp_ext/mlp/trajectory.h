@@ -24,7 +24,7 @@ struct Trajectory {
 
   Trajectory(const MlpWeights& w, const MlpChains& c) : weights(w), chains(c), force(w, tiles), energy(w, tiles) {}
 
-  void allocate(Arena& arena, int64_t of_tiles) {
+  void allocate(Arena& arena, int64_t of_tiles, bool with_layers) {
     n_tiles = force.n_tiles = energy.n_tiles = of_tiles;
     const int64_t n0 = weights.widths[0];
     for (int64_t t = 0; t < n_tiles; ++t) {
@@ -36,8 +36,8 @@ struct Trajectory {
       tiles[t].g = arena.take<float>(bytes);
       tiles[t].lanes = arena.take<typename Chains::Lanes>(sizeof(typename Chains::Lanes));
     }
-    force.allocate(arena, true);
-    if (!IS_SAME) energy.allocate(arena, false);
+    force.allocate(arena, true, with_layers);
+    if (!IS_SAME) energy.allocate(arena, false, with_layers);
   }
 
   void run(const MlpJob& job) {
@@ -52,8 +52,7 @@ struct Trajectory {
       move();
       report_kinetic_change();
     } else if (chains.layers_out != nullptr) {
-      for (int64_t t = 0; t < n_tiles; ++t) energy_network().take_positions(t);
-      energy_network().template forward<true, false, true>(chains.layers_out);
+      show_layers();
     } else {
       for (int64_t t = 0; t < n_tiles; ++t) stand_still(t);
       evaluate(chains.grad_out != nullptr);
@@ -76,13 +75,28 @@ struct Trajectory {
     }
   }
 
+  using LayersOut = typename Network<Force, Activation>::LayersOut;
+  LayersOut layers_out() const { return {chains.layers_out, chains.weighted_out, chains.derivatives_out}; }
+
+  void show_layers() {
+    auto& network = energy_network();
+    for (int64_t t = 0; t < n_tiles; ++t) network.take_positions(t);
+    if (chains.derivatives_out == nullptr) {
+      network.template forward<true, false, true>({chains.layers_out, nullptr, nullptr});
+    } else if constexpr (IS_SAME) {
+      network.template backward<false, true>(network.template forward<true, true, true>(layers_out()), layers_out());
+    }
+  }
+
   // The gradient, at the positions in the operand of `force`.
   void gradient() { force.template backward<false>(force.template forward<false, true>()); }
 
   // Energy and gradient, the gradient kept; or the energy alone.
   void evaluate(bool with_gradient) {
     if constexpr (IS_SAME) {
-      if (with_gradient) {
+      if (with_gradient && chains.layers_out != nullptr) {
+        force.template backward<true, true>(force.template forward<true, true, true>(layers_out()), layers_out());
+      } else if (with_gradient) {
         force.template backward<true>(force.template forward<true, true>());
       } else {
         force.template forward<true, false>();
@@ -191,7 +205,7 @@ void run_with(const MlpWeights& weights, const MlpChains& chains, const MlpJob& 
   (void)session;
   Trajectory<Force, Energy, Activation> trajectory(weights, chains);
   Arena arena{static_cast<char*>(scratch)};
-  trajectory.allocate(arena, (job.n_chains + Force::CHAINS - 1) / Force::CHAINS);
+  trajectory.allocate(arena, (job.n_chains + Force::CHAINS - 1) / Force::CHAINS, chains.layers_out != nullptr);
   // what lies past the end of a layer must be a finite number
   bool is_padded = false;
   for (int l = 0; l <= weights.depth; ++l) is_padded |= weights.widths[l] % Force::PAD != 0;
@@ -214,7 +228,7 @@ size_t scratch_of(const MlpWeights& weights, int64_t n_tiles) {
   const MlpChains none{};
   Trajectory<Force, Energy, Piecewise> trajectory(weights, none);
   Arena arena{nullptr};
-  trajectory.allocate(arena, n_tiles);
+  trajectory.allocate(arena, n_tiles, true);
   return arena.used;
 }
 

@@ -6,6 +6,17 @@
 
 namespace mlp_gibbs {
 
+void check_apart(std::initializer_list<Memory> arguments) {
+  for (const Memory& a : arguments) {
+    if (!a.is_written) continue;
+    for (const Memory& b : arguments) {
+      if (&a == &b || a.bytes == 0 || b.bytes == 0) continue;
+      TORCH_CHECK_VALUE(a.first + a.bytes <= b.first || b.first + b.bytes <= a.first, a.name,
+                        " is written in place and must not share memory with ", b.name, "; pass a clone of one of them");
+    }
+  }
+}
+
 StreamCall checked_stream(int64_t seed, int64_t purpose, const at::Tensor& network, const at::Tensor& chain, int64_t step,
                           int64_t n, int64_t per_block) {
   constexpr int64_t word = int64_t{1} << 32;
@@ -74,6 +85,10 @@ ExchangeCall checked_exchange(const at::Tensor& u, const at::Tensor& energy, con
     if (position++ >= 3) check_written(*tensor, name);
   }
   ExchangeCall call{u.contiguous(), energy.contiguous(), beta.contiguous(), {}, ladders};
+  check_apart({read(call.u, "u"), read(call.energy, "energy"), read(call.beta, "beta"),
+               written(slot_of_temp, "slot_of_temp"), written(temp_of_slot, "temp_of_slot"),
+               written(accept_sum, "accept_sum"), written(swap_count, "swap_count"), written(direction, "direction"),
+               written(round_trips, "round_trips")});
   call.arrays = {call.u.const_data_ptr<double>(),
                  call.energy.const_data_ptr<double>(),
                  call.beta.const_data_ptr<double>(),

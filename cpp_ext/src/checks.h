@@ -4,6 +4,8 @@
 #include <torch/library.h>
 #include <ATen/ATen.h>
 
+#include <initializer_list>
+
 #include "../core/exchange.h"
 #include "../core/streams.h"
 
@@ -11,6 +13,8 @@ namespace mlp_gibbs {
 
 inline void check_dtype(const at::Tensor& t, const char* name, at::ScalarType dtype) {
   TORCH_CHECK_VALUE(t.scalar_type() == dtype, name, " must be ", dtype, ", found ", t.scalar_type());
+  TORCH_CHECK_VALUE(reinterpret_cast<uintptr_t>(t.const_data_ptr()) % t.element_size() == 0, name,
+                    " must lie at a multiple of the size of its numbers; pass ", name, ".clone()");
 }
 
 inline void check_shape(const at::Tensor& t, const char* name, at::IntArrayRef shape) {
@@ -26,6 +30,43 @@ inline void check_device(const at::Tensor& t, const char* name, const at::Tensor
 inline void check_written(const at::Tensor& t, const char* name) {
   TORCH_CHECK_VALUE(t.is_contiguous(), name, " is written in place and must be contiguous, found shape ", t.sizes(),
                     " with strides ", t.strides(), "; pass ", name, ".contiguous() and copy back");
+}
+
+// Memory of an argument.
+struct Memory {
+  const char* name;
+  const char* first;
+  size_t bytes;
+  bool is_written;
+};
+
+inline Memory read(const at::Tensor& t, const char* name) {
+  return {name, static_cast<const char*>(t.const_data_ptr()), t.nbytes(), false};
+}
+
+inline Memory written(const at::Tensor& t, const char* name) {
+  return {name, static_cast<const char*>(t.const_data_ptr()), t.nbytes(), true};
+}
+
+// What is written in place shares no memory with another argument; all contiguous.
+void check_apart(std::initializer_list<Memory> arguments);
+
+// The numbers of a contiguous tensor that is only read.
+template <class T>
+const T* checked_numbers(const at::Tensor& t, const char* name, at::ScalarType dtype, at::IntArrayRef shape) {
+  check_dtype(t, name, dtype);
+  check_shape(t, name, shape);
+  TORCH_CHECK_VALUE(t.is_contiguous(), name, " must be contiguous, found strides ", t.strides());
+  return t.const_data_ptr<T>();
+}
+
+// The numbers of a tensor that is written in place.
+template <class T>
+T* checked_output(at::Tensor& t, const char* name, at::ScalarType dtype, at::IntArrayRef shape) {
+  check_dtype(t, name, dtype);
+  check_shape(t, name, shape);
+  check_written(t, name);
+  return t.mutable_data_ptr<T>();
 }
 
 struct StreamCall {

@@ -5,16 +5,47 @@
 #include <atomic>
 #include <vector>
 
-#include "checks.h"
+#include "exchange_networks.h"
 #include "streams.h"
 
 namespace mlp_gibbs {
-namespace {
+
+bool count_statistics(const ExchangeCall& call, const double* statistics, int64_t begin, int64_t end, double* to, double* sums) {
+  const int64_t k = call.ladders.n_temperatures, r = call.ladders.n_replicas, n_chains = call.ladders.n_networks * k * r;
+  for (int64_t at = begin * k * r; at < end * k * r; ++at) {
+    const int64_t slot = call.arrays.slot_of_temp[at], of_network = at / (k * r) * (k * r);
+    if (slot < 0 || slot >= k) return false;
+    const double* chain = statistics + 4 * (of_network + slot * r + at % r);
+    for (int64_t i = 0; i < 4; ++i) {
+      to[i * n_chains + at] = chain[i];
+      sums[i * n_chains + at] += chain[i];
+    }
+  }
+  return true;
+}
+
+bool swap_networks(const ExchangeCall& call, const StreamAddress& stream, int64_t parity, int64_t begin, int64_t end, double* u) {
+  const int64_t r = call.ladders.n_replicas, n_pairs = call.ladders.n_pairs(parity);
+  std::vector<double> rows(static_cast<size_t>((end - begin) * r * n_pairs));  // (network, replica, pair)
+  fill_uniforms(stream, begin * r, end * r, rows.data());
+  for (int64_t of = begin; of < end; ++of) {
+    for (int64_t pair = 0; pair < n_pairs; ++pair) {
+      for (int64_t s = 0; s < r; ++s) u[(of * n_pairs + pair) * r + s] = rows[((of - begin) * r + s) * n_pairs + pair];
+    }
+  }
+  bool is_permutation = true;
+  for (int64_t at = begin * n_pairs * r; at < end * n_pairs * r; ++at) {
+    is_permutation &= decide_swap_at(call.arrays, call.ladders, parity, at);
+  }
+  return is_permutation;
+}
 
 void check_permutation(bool is_permutation, int64_t n_temperatures) {
   TORCH_CHECK_VALUE(is_permutation, "slot_of_temp must hold permutations of 0..", n_temperatures - 1,
                     " along axis 1, found a slot outside; accept_sum is NaN there");
 }
+
+namespace {
 
 void deo_swap_(const at::Tensor& u, const at::Tensor& energy, const at::Tensor& beta, int64_t parity,
                at::Tensor& slot_of_temp, at::Tensor& temp_of_slot, at::Tensor& accept_sum, at::Tensor& swap_count,
@@ -34,6 +65,7 @@ void overlap_accumulate_(const at::Tensor& overlap, double lower, double upper, 
                          at::Tensor& moment_sum) {
   check_overlap(overlap, lower, upper, histogram, moment_sum);
   const at::Tensor contiguous = overlap.contiguous();
+  check_apart({read(contiguous, "overlap"), written(histogram, "histogram"), written(moment_sum, "moment_sum")});
   const double* q = contiguous.const_data_ptr<double>();
   int64_t* counts = histogram.mutable_data_ptr<int64_t>();
   double* sums = moment_sum.mutable_data_ptr<double>();
@@ -68,35 +100,19 @@ at::Tensor count_and_swap_(const at::Tensor& statistics, const at::Tensor& energ
   check_shape(sums, "sums", {4, d, k, r});
   check_written(sums, "sums");
   const at::Tensor by_slot = statistics.contiguous();
+  check_apart({read(by_slot, "statistics"), read(call.energy, "energy"), read(call.beta, "beta"),
+               read(stream.network, "network"), read(stream.chain, "replica"), written(slot_of_temp, "slot_of_temp"),
+               written(temp_of_slot, "temp_of_slot"), written(accept_sum, "accept_sum"),
+               written(swap_count, "swap_count"), written(direction, "direction"), written(round_trips, "round_trips"),
+               written(sums, "sums")});
   at::Tensor in_order = at::empty({4, d, k, r}, sums.options());
   const double* from = by_slot.const_data_ptr<double>();
   double *to = in_order.mutable_data_ptr<double>(), *sum = sums.mutable_data_ptr<double>(), *us = u.mutable_data_ptr<double>();
-  const int64_t n_chains = d * k * r;
   std::atomic<bool> is_permutation{true};
-  at::parallel_for(0, d, std::max<int64_t>(1, 4096 / (k * r)), [&](int64_t begin, int64_t end) {
-    for (int64_t at = begin * k * r; at < end * k * r; ++at) {
-      const int64_t slot = call.arrays.slot_of_temp[at], of_network = at / (k * r) * (k * r);
-      if (slot < 0 || slot >= k) {
-        is_permutation = false;
-        return;
-      }
-      const double* chain = from + 4 * (of_network + slot * r + at % r);
-      for (int64_t i = 0; i < 4; ++i) {
-        to[i * n_chains + at] = chain[i];
-        sum[i * n_chains + at] += chain[i];
-      }
-    }
-    if (parity < 0 || n_pairs == 0) return;
-    std::vector<double> rows(static_cast<size_t>((end - begin) * r * n_pairs));  // (network, replica, pair)
-    fill_uniforms(stream.address, begin * r, end * r, rows.data());
-    for (int64_t of = begin; of < end; ++of) {
-      for (int64_t pair = 0; pair < n_pairs; ++pair) {
-        for (int64_t s = 0; s < r; ++s) us[(of * n_pairs + pair) * r + s] = rows[((of - begin) * r + s) * n_pairs + pair];
-      }
-    }
-    for (int64_t at = begin * n_pairs * r; at < end * n_pairs * r; ++at) {
-      if (!decide_swap_at(call.arrays, call.ladders, parity, at)) is_permutation = false;
-    }
+  at::parallel_for(0, d, std::max<int64_t>(1, 4096 / std::max<int64_t>(1, k * r)), [&](int64_t begin, int64_t end) {
+    bool is_right = count_statistics(call, from, begin, end, to, sum);
+    if (is_right && parity >= 0 && n_pairs > 0) is_right = swap_networks(call, stream.address, parity, begin, end, us);
+    if (!is_right) is_permutation = false;
   });
   check_permutation(is_permutation, k);
   return in_order;

@@ -5,53 +5,13 @@
 #include <cstring>
 #include <tuple>
 
-#include "metropolis.h"
-#include "mlp_call.h"
-#include "rows.h"
-#include "streams.h"
+#include "transition.h"
 
 namespace mlp_gibbs {
 namespace {
 
-template <class T>
-const T* checked_numbers(const at::Tensor& t, const char* name, at::ScalarType dtype, at::IntArrayRef shape) {
-  check_dtype(t, name, dtype);
-  check_shape(t, name, shape);
-  TORCH_CHECK_VALUE(t.is_contiguous(), name, " must be contiguous, found strides ", t.strides());
-  return t.const_data_ptr<T>();
-}
-
-// What a job keeps for itself, cut from scratch memory.
-struct Rows {
-  float *noise, *step_size;
-  double *uniforms, *kinetic_change;
-  void* rest;
-
-  static size_t bytes(int64_t n_chains, int64_t n0) {
-    return aligned(sizeof(float) * n_chains * n0) + aligned(sizeof(float) * n_chains) +
-           aligned(2 * sizeof(double) * n_chains) + aligned(sizeof(double) * n_chains);
-  }
-
-  Rows(void* memory, int64_t n_chains, int64_t n0) {
-    char* at = static_cast<char*>(memory);
-    const auto take = [&](size_t n) {
-      char* piece = at;
-      at += aligned(n);
-      return piece;
-    };
-    noise = reinterpret_cast<float*>(take(sizeof(float) * n_chains * n0));
-    step_size = reinterpret_cast<float*>(take(sizeof(float) * n_chains));
-    uniforms = reinterpret_cast<double*>(take(2 * sizeof(double) * n_chains));
-    kinetic_change = reinterpret_cast<double*>(take(sizeof(double) * n_chains));
-    rest = at;
-  }
-
- private:
-  static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-};
-
 // The arrays from `row` on, with the noise, step sizes and changes of kinetic energy of a job.
-MlpChains rows_of(MlpChains chains, int64_t row, int64_t n0, const Rows& mine) {
+MlpChains rows_of(MlpChains chains, int64_t row, int64_t n0, const TransitionRows& mine) {
   chains.x += row * n0;
   chains.grad += row * n0;
   if (chains.fresh != nullptr) chains.fresh += row * n0;
@@ -77,6 +37,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
   TORCH_CHECK_VALUE(purposes.size() == 2, "purposes must be those of the uniforms and of the momenta, found ", purposes);
   const StreamCall accept = checked_cpu_stream(seed, purposes[0], network, chain, step, 2, UNIFORMS_PER_BLOCK);
   const StreamCall momentum = checked_cpu_stream(seed, purposes[1], network, chain, step, n0, NORMALS_PER_BLOCK);
+  const TransitionNoise noise{accept.address, momentum.address, jitter};
   TORCH_CHECK_VALUE(network.size(0) == d && chain.size(0) == c, "network and chain must have ", d, " and ", c,
                     " ids, found ", network.size(0), " and ", chain.size(0));
   TORCH_CHECK_VALUE(reproject_every >= 1, "reproject_every must be at least 1, found ", reproject_every);
@@ -105,26 +66,19 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
 
   const int64_t n_tiles = tiles_per_job(networks, c);
   const int64_t chains_per_job = n_tiles * networks.kernels.chains_per_tile;
-  const size_t bytes = Rows::bytes(chains_per_job, n0) + networks.kernels.scratch_bytes(networks.plain, n_tiles);
-  const RowKernels& row = row_kernels();
+  Pieces count;
+  TransitionRows(count, chains_per_job, n0);
+  const size_t bytes = count.used() + networks.kernels.scratch_bytes(networks.plain, n_tiles);
   const size_t row_bytes = sizeof(float) * static_cast<size_t>(n0);
   for_each_job(networks, c, n_tiles, [&](const MlpJob& job) {
-    const Rows mine(scratch(bytes), chains_per_job, n0);
-    fill_uniforms(accept.address, job.row, job.row + job.n_chains, mine.uniforms);
-    fill_normals(momentum.address, job.row, job.row + job.n_chains, mine.noise);
-    for (int64_t i = 0; i < job.n_chains; ++i) {
-      float* p = mine.noise + i * n0;
-      row.project(chains.x + (job.row + i) * n0, p, n0, p);
-      const double factor = 1.0 + jitter * (2.0 * mine.uniforms[2 * i + 1] - 1.0);
-      mine.step_size[i] = chains.step_size[job.row + i] * static_cast<float>(factor);
-    }
-    networks.kernels.run(networks.plain, rows_of(chains, job.row, n0, mine), MlpJob{job.network, 0, job.n_chains}, mine.rest);
+    Pieces pieces(scratch(bytes));
+    const TransitionRows mine(pieces, chains_per_job, n0);
+    mine.draw(noise, job.row, job.n_chains, n0, chains.x + job.row * n0, chains.step_size + job.row);
+    networks.kernels.run(networks.plain, rows_of(chains, job.row, n0, mine), MlpJob{job.network, 0, job.n_chains},
+                         pieces.take<char>(0));
     for (int64_t i = 0; i < job.n_chains; ++i) {
       const int64_t at = job.row + i;
-      const double error =
-          energy_error_of(chains.beta[at], energy_before[at], chains.energy_out[at], mine.kinetic_change[i]);
-      yes[at] = metropolis_of(mine.uniforms[2 * i], error, to_statistics + 4 * at);
-      bad[at] = !std::isfinite(error);
+      yes[at] = mine.decide(i, chains.beta[at], energy_before[at], chains.energy_out[at], to_statistics + 4 * at, bad[at]);
       if (yes[at]) continue;
       std::memcpy(chains.x_out + at * n0, chains.x + at * n0, row_bytes);
       std::memcpy(chains.grad_out + at * n0, chains.grad + at * n0, row_bytes);

@@ -13,6 +13,8 @@ at::Tensor pack_mlp(const at::Tensor& weight, bool transposed, int64_t parts, c1
   check_dtype(weight, "weight", at::kFloat);
   TORCH_CHECK_VALUE(weight.dim() == 3 && weight.size(1) > 0 && weight.size(2) > 0,
                     "weight must have shape (D, N_l, N_(l-1)) without empty layers, found ", weight.sizes());
+  TORCH_CHECK_VALUE(weight.size(1) < MAX_WIDTH && weight.size(2) < MAX_WIDTH, "weight must have layers below 2^24, found ",
+                    weight.sizes());
   const at::Tensor w = weight.contiguous();
   const int64_t rows = w.size(1), cols = w.size(2);
   const size_t bytes = transposed ? kernels.packed_bytes(cols, rows, parts) : kernels.packed_bytes(rows, cols, parts);
@@ -85,6 +87,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> leapfrog_
 }
 
 double fma_loop(int64_t iterations, c10::string_view engine) {
+  constexpr int64_t most = 1 << 30;  // seconds, in which nothing can stop it
+  TORCH_CHECK_VALUE(iterations >= 0 && iterations <= most, "iterations must be in [0, 2^30], found ", iterations);
   float sink = 0;
   return kernels_named(engine).fma_loop(iterations, &sink);
 }

@@ -34,7 +34,8 @@ TORCH_LIBRARY(mlp_gibbs, m) {
   m.def("fma_loop(int iterations, str engine) -> float");
   m.def("pack_mlp(Tensor weight, bool transposed, int parts, str engine) -> Tensor");
   m.def("energy_and_grad_mlp(Tensor x, bool with_grad, " MLP_GIBBS_NETWORKS ") -> (Tensor energy, Tensor grad)");
-  m.def("overlaps_mlp(Tensor x, " MLP_GIBBS_NETWORKS ") -> (Tensor between, Tensor within)");
+  m.def("overlaps_mlp(Tensor x, float[] variances, " MLP_GIBBS_NETWORKS
+        ") -> (Tensor between, Tensor within, Tensor excess, Tensor response)");
   m.def("leapfrog_mlp(Tensor x, Tensor p, Tensor grad, Tensor? fresh, Tensor beta, Tensor step_size, Tensor n_leapfrog, "
         "int reproject_every, " MLP_GIBBS_NETWORKS
         ") -> (Tensor x, Tensor p, Tensor grad, Tensor energy, Tensor kinetic_change)");
@@ -42,9 +43,32 @@ TORCH_LIBRARY(mlp_gibbs, m) {
         "int reproject_every, float jitter, int seed, int[] purposes, Tensor network, Tensor chain, int step, "
         MLP_GIBBS_NETWORKS
         ") -> (Tensor x, Tensor energy, Tensor grad, Tensor statistics, Tensor is_accepted, Tensor is_nonfinite)");
+  m.def("sweeps_mlp_(Tensor(a!) x, Tensor(b!) energy, Tensor(c!) grad, Tensor beta, Tensor step_size, Tensor n_leapfrog, "
+        "int reproject_every, float jitter, int seed, int[] purposes, Tensor network, Tensor chain, Tensor replica, "
+        "int first_sweep, int n_sweeps, int steps_per_sweep, bool is_exchanging, Tensor(d!) slot_of_temp, "
+        "Tensor(e!) temp_of_slot, Tensor(f!) accept_sum, Tensor(g!) swap_count, Tensor(h!) direction, "
+        "Tensor(i!) round_trips, Tensor(j!) sums, Tensor(k!) nonfinite_step, Tensor(l!) nonfinite_beta, int until_draw, "
+        "int draw_every, bool with_overlaps, float[] variances, Tensor[] backward_float32, " MLP_GIBBS_NETWORKS
+        ") -> (Tensor statistics, Tensor energy_drawn, Tensor between, Tensor within, Tensor excess, Tensor response)");
 }
 
 namespace {
+
+// Torch (2.13) passes a negated or conjugated view to an operator as a copy, and fails where that is written to and not
+// returned: with an assertion of its own, which can end the process.
+void refuse_view(const c10::OperatorHandle& op, torch::jit::Stack*) {
+  TORCH_CHECK_VALUE(false, op.schema().name(), " writes in place and takes no negated or conjugated view; pass the "
+                    "tensors after resolve_neg() and resolve_conj()");
+}
+
+void refuse_views(torch::Library& m) {
+  for (const char* name : {"deo_swap_", "count_and_swap_", "overlap_accumulate_", "keep_rows_"}) {
+    m.impl(name, torch::CppFunction::makeFromBoxedFunction<&refuse_view>());
+  }
+}
+
+TORCH_LIBRARY_IMPL(mlp_gibbs, Negative, m) { refuse_views(m); }
+TORCH_LIBRARY_IMPL(mlp_gibbs, Conjugate, m) { refuse_views(m); }
 
 PyObject* simd(PyObject*, PyObject*) { return PyUnicode_FromString(mlp_gibbs::block_kernels().name); }
 
@@ -70,7 +94,7 @@ PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_C", "Operators of torch.ops.mlp_g
 }  // namespace
 
 // Raised with every change of a schema; mcmc/native.py compares it, so that an old build is told from a broken one.
-constexpr int INTERFACE = 6;
+constexpr int INTERFACE = 8;
 
 PyMODINIT_FUNC PyInit__C() {
   PyObject* module = PyModule_Create(&MODULE);

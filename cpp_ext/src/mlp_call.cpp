@@ -61,7 +61,7 @@ Networks checked_networks(MLP_GIBBS_NETWORK_PARAMETERS) {
   TORCH_CHECK_VALUE(backward.size() == depth, "backward must have ", depth, " layers, found ", backward.size());
   TORCH_CHECK_VALUE(for_energy.size() == depth, "for_energy must have ", depth, " layers, found ", for_energy.size());
   TORCH_CHECK_VALUE(biases.size() == depth, "biases must have ", depth, " entries, found ", biases.size());
-  TORCH_CHECK_VALUE(std::all_of(widths.begin(), widths.end(), [](int64_t w) { return w >= 1 && w < (1 << 24); }),
+  TORCH_CHECK_VALUE(std::all_of(widths.begin(), widths.end(), [](int64_t w) { return w >= 1 && w < MAX_WIDTH; }),
                     "widths must be in [1, 2^24), found ", widths);
   check_dtype(readout, "readout", at::kFloat);
   TORCH_CHECK_VALUE(readout.dim() == 2 && readout.size(1) == widths[depth], "readout must have shape (D, ", widths[depth],
@@ -117,9 +117,11 @@ void* scratch(size_t bytes) {
   thread_local size_t size = 0;
   if (size < bytes) {
     constexpr size_t LARGE_PAGE = 1 << 21;
-    size = (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
-    memory.reset(std::aligned_alloc(LARGE_PAGE, size));
-    TORCH_CHECK(memory != nullptr, "no memory for ", size, " bytes of scratch");
+    const size_t wanted = (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    size = 0;
+    memory.reset(std::aligned_alloc(LARGE_PAGE, wanted));
+    TORCH_CHECK(memory != nullptr, "no memory for ", wanted, " bytes of scratch");
+    size = wanted;
     ask_for_large_pages(memory.get(), size);
   }
   return memory.get();

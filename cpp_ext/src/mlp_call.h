@@ -21,6 +21,8 @@
 
 namespace mlp_gibbs {
 
+constexpr int64_t MAX_WIDTH = 1 << 24;  // of a layer; every size made of two of them fits 64 bits
+
 const MlpKernels& kernels_named(c10::string_view name);
 
 // The weights as the kernels want them, with what keeps them alive.
@@ -41,6 +43,25 @@ const int64_t* checked_n_leapfrog(const at::Tensor& n_leapfrog, int64_t d, int64
 
 // Memory that a thread keeps, aligned to large pages: fresh pages from the system would cost more than a short trajectory.
 void* scratch(size_t bytes);
+
+// Cuts memory into pieces aligned to 64 bytes; without memory it only counts.
+class Pieces {
+ public:
+  explicit Pieces(void* memory = nullptr) : start_(static_cast<char*>(memory)) {}
+
+  template <class T>
+  T* take(int64_t n) {
+    char* piece = start_ == nullptr ? nullptr : start_ + used_;
+    used_ += (sizeof(T) * static_cast<size_t>(n) + 63) / 64 * 64;
+    return reinterpret_cast<T*>(piece);
+  }
+
+  size_t used() const { return used_; }
+
+ private:
+  char* start_;
+  size_t used_ = 0;
+};
 
 // Tiles that a job takes: networks whose weights leave the cache are read once for several, as long as every thread has
 // work.

@@ -24,7 +24,8 @@ namespace {
 
 constexpr int LANES = 16;  // partial sums: the order of a sum is the same for every vector width
 
-inline __attribute__((always_inline)) double dot_body(const float* __restrict a, const float* __restrict b, int64_t n) {
+template <class Number>
+inline __attribute__((always_inline)) double dot_body(const Number* __restrict a, const Number* __restrict b, int64_t n) {
   double sum[LANES] = {};
   int64_t i = 0;
   for (; i + LANES <= n; i += LANES) {
@@ -37,35 +38,43 @@ inline __attribute__((always_inline)) double dot_body(const float* __restrict a,
   return sum[0];
 }
 
+inline __attribute__((always_inline)) void widen_body(const float* __restrict a, int64_t n, double* __restrict out) {
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<double>(a[i]);
+}
+
 // out = v - along x
 inline __attribute__((always_inline)) void subtract_body(const float* v, const float* __restrict x, float along, int64_t n,
                                                          float* out) {
   for (int64_t i = 0; i < n; ++i) out[i] = v[i] - along * x[i];
 }
 
-double dot_portable(const float* a, const float* b, int64_t n) { return dot_body(a, b, n); }
-void subtract_portable(const float* v, const float* x, float along, int64_t n, float* out) {
-  subtract_body(v, x, along, n, out);
-}
+// The loops for one instruction set.
+#define MLP_GIBBS_ROW_KERNELS(NAME, TARGET)                                                                            \
+  struct NAME {                                                                                                        \
+    TARGET static double dot(const float* a, const float* b, int64_t n) { return dot_body(a, b, n); }                  \
+    TARGET static void widen(const float* a, int64_t n, double* out) { widen_body(a, n, out); }                        \
+    TARGET static double dot_wide(const double* a, const double* b, int64_t n) { return dot_body(a, b, n); }           \
+    TARGET static void subtract(const float* v, const float* x, float along, int64_t n, float* out) {                  \
+      subtract_body(v, x, along, n, out);                                                                              \
+    }                                                                                                                  \
+  }
 
+MLP_GIBBS_ROW_KERNELS(Portable, );
 #if MLP_GIBBS_X86
-__attribute__((target("avx512f"))) double dot_avx512(const float* a, const float* b, int64_t n) { return dot_body(a, b, n); }
-__attribute__((target("avx512f"))) void subtract_avx512(const float* v, const float* x, float along, int64_t n, float* out) {
-  subtract_body(v, x, along, n, out);
-}
-__attribute__((target("avx2"))) double dot_avx2(const float* a, const float* b, int64_t n) { return dot_body(a, b, n); }
-__attribute__((target("avx2"))) void subtract_avx2(const float* v, const float* x, float along, int64_t n, float* out) {
-  subtract_body(v, x, along, n, out);
-}
+MLP_GIBBS_ROW_KERNELS(Avx512, __attribute__((target("avx512f"))));
+MLP_GIBBS_ROW_KERNELS(Avx2, __attribute__((target("avx2"))));
 #endif
+
+template <class Loops>
+constexpr RowKernels TABLE{Loops::dot, Loops::widen, Loops::dot_wide, Loops::subtract};
 
 RowKernels choose() {
 #if MLP_GIBBS_X86
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f")) return {dot_avx512, subtract_avx512};
-  if (__builtin_cpu_supports("avx2")) return {dot_avx2, subtract_avx2};
+  if (__builtin_cpu_supports("avx512f")) return TABLE<Avx512>;
+  if (__builtin_cpu_supports("avx2")) return TABLE<Avx2>;
 #endif
-  return {dot_portable, subtract_portable};
+  return TABLE<Portable>;
 }
 
 }  // namespace
@@ -129,6 +138,7 @@ void keep_rows_(at::Tensor& proposal, const at::Tensor& present, const at::Tenso
   const int64_t n = proposal.size(-1);
   const auto bytes = static_cast<size_t>(n) * proposal.element_size();
   if (to == old) return;
+  check_apart({written(proposal, "proposal"), read(from, "present"), read(mask, "is_taken")});
   for_each_row(mask.numel(), n, [&](int64_t row) {
     if (!taken[row]) std::memcpy(to + row * bytes, old + row * bytes, bytes);
   });

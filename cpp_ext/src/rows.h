@@ -7,6 +7,8 @@ namespace mlp_gibbs {
 
 struct RowKernels {
   double (*dot)(const float* a, const float* b, int64_t n);                             // in float64
+  void (*widen)(const float* a, int64_t n, double* out);
+  double (*dot_wide)(const double* a, const double* b, int64_t n);                      // `dot` of what was widened
   void (*subtract)(const float* v, const float* x, float along, int64_t n, float* out);  // v - along x; out may be v
 
   // v - x (x.v)/n; out may be v.

@@ -114,7 +114,8 @@ def ladder_free_energies(beta: np.ndarray, energy: np.ndarray, n_inputs: int, ne
     integrated, systematic = integrate(beta, mean, variance)
     forward, backward = stepping_stones(beta, energy)
     blocks = np.searchsorted(_block_starts(len(energy)), np.arange(len(energy)), side="right") - 1
-    by_mbar = np.stack([mbar_log_z(beta, energy[:, d], blocks) for d in range(energy.shape[1])], axis=1)
+    start = 0.5 * (forward + backward)[0]
+    by_mbar = np.stack([mbar_log_z(beta, energy[:, d], blocks, start[d]) for d in range(energy.shape[1])], axis=1)
     all_of = {TI: integrated, FORWARD: forward, BACKWARD: backward, MBAR: by_mbar}
     differences = {name: values - by_mbar for name, values in all_of.items() if name != MBAR}
     return FreeEnergies(

@@ -11,10 +11,10 @@ from scipy.special import softmax
 
 from mcmc.errors import ConvergenceError, UsageError
 
-MAX_DRAWS = 1000  # of a replica and temperature; more are thinned evenly: cost is K^2 times the draws
+MAX_DRAWS = 1000  # of a temperature, all replicas; more are thinned evenly: cost is K^2 times the draws
 
 
-def mbar_log_z(beta: np.ndarray, energy: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+def mbar_log_z(beta: np.ndarray, energy: np.ndarray, blocks: np.ndarray, start: np.ndarray) -> np.ndarray:
     """log Z(beta_k)/Z(beta_0) of one network, from all its draws and without each block of them.
 
     The estimate maximises sum_k N_k f_k - sum_n log sum_k N_k exp(f_k - beta_k H_n); without a block it moves by one
@@ -24,19 +24,20 @@ def mbar_log_z(beta: np.ndarray, energy: np.ndarray, blocks: np.ndarray) -> np.n
     Args:
         energy: (n, K, R) extensive energies.
         blocks: (n,) number of the block of each draw, from 0.
+        start:  (K,) log Z from elsewhere, which saves most of the steps of the solver and decides nothing.
     Returns:
         (B+1, K), all draws first.
     Raises:
         UsageError: `pymbar` is not installed.   ConvergenceError: its solver failed.
     """
     pymbar = _pymbar()
-    thinned = slice(None, None, -(-len(energy) // MAX_DRAWS))
+    thinned = slice(None, None, -(-energy.shape[0] * energy.shape[2] // MAX_DRAWS))
     energy, blocks = energy[thinned], np.tile(blocks[thinned].repeat(energy.shape[2]), len(beta))
     samples = energy.transpose(1, 0, 2).reshape(len(beta), -1)
     n_each = np.full(len(beta), samples.shape[1])
     reduced = beta[:, None] * samples.ravel()
     try:
-        solution = pymbar.MBAR(reduced, n_each, solver_protocol="robust")
+        solution = pymbar.MBAR(reduced, n_each, solver_protocol="robust", initial_f_k=-start)
     except Exception as error:  # the solvers of pymbar raise what scipy or numpy raise
         raise ConvergenceError(
             f"MBAR did not converge ({error}): too little overlap. Set tempering.n_temperatures higher."

@@ -34,16 +34,8 @@ class NetworkMeans:
 
 def network_means(data: RunData) -> NetworkMeans:
     """Within-network means of a run with overlaps."""
-    overlap = data.overlap
-    n_samples = overlap.shape[0] * overlap.shape[3]
-    moments = data.arrays[Key.MOMENT_SUM] / n_samples
-    return NetworkMeans(
-        data.beta,
-        data.energy.mean((0, 3)),
-        moments[..., 0],
-        moments[..., 1],
-        data.self_overlap.mean((0, 3), dtype=np.float64),
-    )
+    moments = data.arrays[Key.MOMENT_SUM] / data.n_overlaps
+    return NetworkMeans(data.beta, data.mean(Key.ENERGY), moments[..., 0], moments[..., 1], data.mean(Key.SELF_OVERLAP))
 
 
 def identity_a(means: NetworkMeans) -> list[Estimate]:
@@ -61,7 +53,7 @@ def weight_identities(data: RunData) -> np.ndarray | None:
     if Key.WEIGHT_EXCESS_SUM not in data.arrays:
         return None
     excess, response = data.arrays[Key.WEIGHT_EXCESS_SUM], data.arrays[Key.WEIGHT_RESPONSE_SUM]
-    return (excess + data.beta[:, None] * response) / len(data.energy)
+    return (excess + data.beta[:, None] * response) / data.n_draws
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,11 @@ def observables(data: RunData, bootstrap: NetworkBootstrap | None = None) -> lis
     Raises:
         InsufficientDataError: fewer than 4 networks, or no overlaps.
     """
-    bootstrap = bootstrap or NetworkBootstrap(data.energy.shape[1])
+    bootstrap = bootstrap or NetworkBootstrap(data.n_networks)
     means = network_means(data)
     control = means.identity_difference()
     found = [Observable("energy_density", *controlled_ladder(bootstrap, means.energy, control, data.beta))]
-    n_samples = data.overlap.shape[0] * data.overlap.shape[3]
-    moments = data.arrays[Key.MOMENT_SUM] / n_samples
+    moments = data.arrays[Key.MOMENT_SUM] / data.n_overlaps
     none = np.ones(len(data.beta))
     for layer in range(means.overlap.shape[-1]):
         m1, m2, m3, m4 = (moments[:, :, layer, m] for m in range(4))

@@ -59,7 +59,7 @@ def self_averaging(data: RunData, bootstrap: NetworkBootstrap) -> SelfAveraging:
     overlap = data.overlap
     half = len(overlap) // 2
     first, last = (part.mean((0, 3), dtype=np.float64) for part in (overlap[:half], overlap[-half:]))
-    moments = data.arrays[Key.MOMENT_SUM] / (overlap.shape[0] * overlap.shape[3])
+    moments = data.arrays[Key.MOMENT_SUM] / data.n_overlaps
     one, two = moments[..., 0], moments[..., 1]
     unbiased = bootstrap.n_networks / (bootstrap.n_networks - 1)
 

@@ -19,11 +19,11 @@ def main() -> None:
             import json
 
             print(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}))
-        print(f"mlp-gibbs: {error}", file=sys.stderr)
+        print(f"mlp-gibbs: {_visible(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:  # what no command expected: a folder that may not be read, a directory in place of a file
         where = f"{error.filename}: " if error.filename else ""
-        print(f"mlp-gibbs: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"mlp-gibbs: {_visible(where)}{error.strerror or error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("mlp-gibbs: interrupted", file=sys.stderr)
@@ -31,6 +31,11 @@ def main() -> None:
     except MemoryError:
         print("mlp-gibbs: out of memory. Use fewer networks, or a smaller run.block_networks.", file=sys.stderr)
         sys.exit(1)
+
+
+def _visible(text: str) -> str:
+    """With escapes for what would command the terminal: a key of a configuration may hold anything."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
 def _prepare_streams() -> None:

@@ -20,10 +20,15 @@ def overlap(
     figure: Annotated[Path | None, typer.Option(help="Where to write the figure. [DIR/overlap.png]")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Distances and moments of P(q^l) against the smeared prediction, P_J(q) of single networks, self-averaging."""
+    """Distances and moments of P(q^l) against the smeared prediction, P_J(q) of single networks, self-averaging.
+
+    Of runs with output.cross_temperature = true also the overlaps between temperatures.
+    """
+    from mcmc.analysis.cross import cross_temperature
     from mcmc.compare.overlaps import overlap_report
     from mcmc.errors import UsageError
     from mcmc.io.reader import read_run
+    from mcmc.plots.cross_temperature import cross_temperature_figure
     from mcmc.plots.overlaps import overlaps_figure
     from mcmc.plots.style import save
     from mcmc.theory.ansatz import check_ansatz
@@ -36,10 +41,15 @@ def overlap(
         raise UsageError(f"--layer is 0 to {depth} here, found {', '.join(map(str, shown))}.")
     reports = [overlap_report(data, ansatz=ansatz, n_steps=steps) for data in runs]
     path = save(overlaps_figure(reports, shown), figure or directories[0] / "overlap.png")
-    records = [
-        {"directory": str(directory), **report.to_json()}
-        for directory, report in zip(directories, reports, strict=True)
-    ]
+    records = []
+    for directory, report, data in zip(directories, reports, runs, strict=True):
+        record = {"directory": str(directory), **report.to_json()}
+        crossed = cross_temperature(data, report.bootstrap)
+        if crossed is not None:
+            title = f"{data.config.model.activation}, N_0 = {data.config.model.n_inputs}: two temperatures, one network"
+            drawn = save(cross_temperature_figure(crossed, title=title), directory / "cross_temperature.png")
+            record["cross_temperature"] = {**crossed.to_json(), "figure": str(drawn)}
+        records.append(record)
     if as_json:
         print_json({"runs": records, "figure": str(path)})
         return
@@ -63,6 +73,9 @@ def overlap(
                     ]
                 )
     print_table([*header, "share of networks", "predicted"], rows)
+    for record in records:
+        if "cross_temperature" in record:
+            typer.echo(f"\noverlaps between temperatures: {record['cross_temperature']['figure']}, and --json")
     typer.echo(
         "\nnoise: the W_1 that the scatter of networks alone makes; z: difference to the smeared prediction in errors; "
         f"share: of Var q^l between networks; predicted 1/3 where symmetry is broken\nfigure: {path}"

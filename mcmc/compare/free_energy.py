@@ -88,7 +88,7 @@ def measured_thermodynamics(
     data: RunData, bootstrap: NetworkBootstrap | None = None
 ) -> tuple[FreeEnergies, dict[str, Resampled], dict[str, np.ndarray]]:
     """`free`, the three averages by name and `gain` of `Thermodynamics`, without theory; raises what it raises."""
-    bootstrap = bootstrap or NetworkBootstrap(data.energy.shape[1])
+    bootstrap = bootstrap or NetworkBootstrap(data.n_networks)
     free = free_energies(data)
     free.require_agreement()
     energy, phi = data.energy.mean((0, 3)), free.free_entropy_density

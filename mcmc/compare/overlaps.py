@@ -94,7 +94,7 @@ def overlap_report(data: RunData, *, ansatz: str = "auto", n_steps: int | None =
     Raises:
         InsufficientDataError: fewer than 4 networks, or no overlaps; before the theory is solved.
     """
-    bootstrap = NetworkBootstrap(data.energy.shape[1])
+    bootstrap = NetworkBootstrap(data.n_networks)
     averaging = self_averaging(data, bootstrap)
     comparison = compare_with_theory(data, ansatz=ansatz, n_steps=n_steps)
     model, n_layers = theory_model(data.config.model), data.config.model.depth + 1
@@ -104,12 +104,11 @@ def overlap_report(data: RunData, *, ansatz: str = "auto", n_steps: int | None =
             zip(comparison.predictions, comparison.kernels, comparison.symmetric_kernels, strict=True)
         )
     ]
-    n_samples = data.overlap.shape[0] * data.overlap.shape[3]
     return OverlapReport(
         comparison,
         bootstrap,
         distances,
-        bootstrap.mean(data.arrays[Key.MOMENT_SUM] / n_samples),
+        bootstrap.mean(data.arrays[Key.MOMENT_SUM] / data.n_overlaps),
         np.stack([kernel_moments(kernel) for kernel in comparison.kernels]),
         averaging,
         [_fluctuations(model, prediction) for prediction in comparison.predictions],

@@ -75,9 +75,9 @@ def reset_statistics(state: ExchangeState) -> None:
     state.n_attempts[:] = 0
 
 
-def count_attempts(state: ExchangeState, parity: int) -> None:
-    """Notes that every pair of that parity was tried once more."""
-    state.n_attempts[parity::2] += 1
+def count_attempts(state: ExchangeState, parity: int, times: int = 1) -> None:
+    """Notes that every pair of that parity was tried once more, or so many times more."""
+    state.n_attempts[parity::2] += times
 
 
 def check_invariants(state: ExchangeState) -> None:
@@ -102,13 +102,18 @@ def check_invariants(state: ExchangeState) -> None:
 def _along_axis_1(index: Tensor, values: Tensor) -> Tensor:
     if values.shape[:3] != index.shape:
         raise ValueError(f"values must start with the axes (D, K, R) = {list(index.shape)}, found {list(values.shape)}")
-    wide = index.reshape(index.shape + (1,) * (values.dim() - 3)).expand(values.shape)
-    return values.gather(1, wide)
+    if values.dim() == 3:
+        return values.gather(1, index)
+    d, k, r = index.shape
+    network = torch.arange(0, d * k * r, k * r, device=index.device).view(d, 1, 1)
+    rows = network + index * r + torch.arange(r, device=index.device)
+    # whole rows: an index for each of their numbers takes longer to read than the numbers
+    return values.reshape(d * k * r, *values.shape[3:]).index_select(0, rows.flatten()).view(values.shape)
 
 
-def to_temperature_order(values_by_slot: Tensor, state: ExchangeState) -> Tensor:
-    """(D, K, R, ...) by slot -> the same values by temperature."""
-    return _along_axis_1(state.slot_of_temp, values_by_slot)
+def to_temperature_order(values_by_slot: Tensor, state: ExchangeState, networks: slice = slice(None)) -> Tensor:
+    """(D, K, R, ...) by slot -> the same values by temperature; of some of the networks if these are given."""
+    return _along_axis_1(state.slot_of_temp[networks], values_by_slot)
 
 
 def to_slot_order(values_by_temperature: Tensor, state: ExchangeState) -> Tensor:

@@ -9,7 +9,8 @@ import numpy as np
 
 from mcmc.errors import SegmentError
 from mcmc.io.atomic import write_bytes_atomically
-from mcmc.io.segment import LIBVER, content_digest
+from mcmc.io.datasets import check_heaps, read_dataset
+from mcmc.io.segment import DAMAGE, LIBVER, content_digest
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, str | int]) -> None:
@@ -40,15 +41,16 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     def collect(name: str, node: h5py.Group | h5py.Dataset) -> None:
         if isinstance(node, h5py.Dataset):
-            arrays[name] = node[()]
+            arrays[name] = read_dataset(node, path)
 
     try:
+        check_heaps(path)
         with h5py.File(path, "r", locking="best-effort") as file:
             attributes = dict(file.attrs)
             file.visititems(collect)
         if content_digest(arrays, {}, attributes) != attributes.pop("sha256", None):
             raise ValueError("its content does not match its checksum")
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:  # h5py raises any of them on damage
+    except DAMAGE as error:
         reason = "it is missing" if not path.exists() else str(error).split("\n")[0]
         raise SegmentError(f"cannot read {path}: {reason}.", path=str(path)) from error
     return arrays, attributes

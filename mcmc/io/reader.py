@@ -1,10 +1,17 @@
-"""All results of a run directory as one set of arrays; works while the run goes on and after it was killed."""
+"""All results of a run directory as one set of arrays; works while the run goes on and after it was killed.
+
+Every segment is read and checked once, one at a time. Sums are added as they come; time series stay on the disk until
+they are asked for, and their means are taken on the way, so that what needs no series needs the memory of one segment.
+"""
 
 import json
+from collections import UserDict
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
+import h5py
 import numpy as np
 
 from mcmc.config import RunConfig, parse_config
@@ -17,6 +24,7 @@ from mcmc.io.segment import read_segment
 _SUMS = (
     Key.HISTOGRAM,
     Key.MOMENT_SUM,
+    Key.CROSS_MOMENT_SUM,
     Key.WEIGHT_EXCESS_SUM,
     Key.WEIGHT_RESPONSE_SUM,
     Key.ENERGY_ERROR_SUM,
@@ -31,6 +39,38 @@ _SUMS = (
 _CONSTANTS = (Key.BETA, Key.STEP_SIZE, Key.N_LEAPFROG, Key.EDGES)
 
 
+class RunArrays(UserDict[str, np.ndarray]):
+    """Arrays by path of `io.schema`; a time series is read from its segments when it is first asked for.
+
+    Attributes:
+        means: (D, K, ...) of the series over draws and the axis behind the temperatures, taken when they were checked.
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray], series: dict[str, list["_Part"]], means: dict[str, np.ndarray]):
+        super().__init__(arrays | {name: np.empty(0) for name in series})
+        self._series, self._unread, self.means = series, set(series), means
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name in self._unread:
+            self.data[name] = _read_series(name, self._series[name])
+            self._unread.remove(name)
+        return self.data[name]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Of a time series, which stays where it is."""
+        parts = self._series[name]
+        return (sum(part.shape[0] for part in parts), *parts[0].shape[1:])
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A time series in one segment."""
+
+    file: FilePath
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
 @dataclass(frozen=True)
 class RunData:
     """Production results of the complete segments of a run.
@@ -38,14 +78,15 @@ class RunData:
     Attributes:
         config:     of the run.
         facts:      `run.json`: versions, machine, device.
-        arrays:     by path of `io.schema`: time series joined along draws, sums added, rates averaged.
+        arrays:     by path of `io.schema`: time series joined along draws, sums added, rates averaged; those of
+            `read_run` are a `RunArrays`.
         n_segments, n_sweeps: how much is there, of config.n_segments and config.run.n_sweeps.
         forces:     of the last segment: precision used, and the fallback that led to it if there was one.
     """
 
     config: RunConfig
     facts: dict[str, Any]
-    arrays: dict[str, np.ndarray]
+    arrays: MutableMapping[str, np.ndarray]
     n_segments: int
     n_sweeps: int
     forces: dict[str, Any] = field(default_factory=dict)
@@ -67,14 +108,47 @@ class RunData:
         Raises:
             InsufficientDataError: the run measured none.
         """
-        if Key.OVERLAP not in self.arrays:
-            raise InsufficientDataError("this run measured no overlaps (output.overlaps = false).")
+        self._refuse_without_overlaps()
         return self.arrays[Key.OVERLAP]
 
     @property
     def self_overlap(self) -> np.ndarray:
         """(n, D, K, R, L+1) self-overlaps r^l."""
         return self.arrays[Key.SELF_OVERLAP]
+
+    @property
+    def n_draws(self) -> int:
+        """n, of each time series."""
+        return self._shape(Key.ENERGY)[0]
+
+    @property
+    def n_networks(self) -> int:
+        """D."""
+        return self._shape(Key.ENERGY)[1]
+
+    @property
+    def n_overlaps(self) -> int:
+        """Overlaps of one network, temperature and layer: draws times pairs.
+
+        Raises:
+            InsufficientDataError: the run measured none.
+        """
+        self._refuse_without_overlaps()
+        shape = self._shape(Key.OVERLAP)
+        return shape[0] * shape[3]
+
+    def _shape(self, key: str) -> tuple[int, ...]:
+        return self.arrays.shape(key) if isinstance(self.arrays, RunArrays) else self.arrays[key].shape
+
+    def _refuse_without_overlaps(self) -> None:
+        if Key.OVERLAP not in self.arrays:
+            raise InsufficientDataError("this run measured no overlaps (output.overlaps = false).")
+
+    def mean(self, key: str) -> np.ndarray:
+        """(D, K, ...) float64, a time series averaged over its draws and over replicas or pairs."""
+        if isinstance(self.arrays, RunArrays):
+            return self.arrays.means[key]
+        return self.arrays[key].mean((0, 3), dtype=np.float64)
 
     @property
     def is_complete(self) -> bool:
@@ -93,7 +167,7 @@ def read_run(path: FilePath) -> RunData:
     directory = RunDirectory(path)
     facts = directory.read_json(RUN_FILE)
     config = parse_config(facts["config"], source=str(directory.path / RUN_FILE))
-    parts, n_sweeps, forces = [], 0, "{}"
+    joined, n_sweeps, forces = _Joined(), 0, "{}"
     for index, file in enumerate(directory.segment_paths()):
         arrays, _, attributes = read_segment(file)
         if attributes["index"] != index:
@@ -103,26 +177,77 @@ def read_run(path: FilePath) -> RunData:
             )
         if attributes["physics_hash"] != facts["physics_hash"]:
             raise SegmentError(f"{file} is of another configuration than {RUN_FILE}: move it out of {directory.path}.")
-        parts.append(arrays)
+        try:
+            joined.add(file, arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise _apart(directory, error) from error
         forces = attributes.get("forces", forces)
         n_sweeps += int(attributes["n_sweeps"])
-    if not any(Key.ENERGY in part for part in parts):
+    if Key.ENERGY not in joined.series:
         raise InsufficientDataError(
             f"{directory.path} has no complete results file yet: the run is in burn-in or in its first segment. "
             "See `mlp-gibbs status`, and run the same command again if it was stopped."
         )
-    return RunData(config, facts, _join(parts), len(parts), n_sweeps, json.loads(forces))
+    try:
+        return RunData(config, facts, joined.arrays(), joined.n_segments, n_sweeps, dict(json.loads(forces)))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise _apart(directory, error) from error
 
 
-def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    joined = {name: parts[0][name] for name in _CONSTANTS if name in parts[0]}
-    for name in (*TIME_SERIES, *CHECKS):
-        found = [part[name] for part in parts if name in part]
-        if found:
-            joined[name] = np.concatenate(found)
-    for name in _SUMS:
-        if all(name in part for part in parts):
-            joined[name] = np.sum([part[name] for part in parts], axis=0)
-    weights = [int(part[Key.N_STEPS]) for part in parts]
-    joined[Key.ACCEPTANCE] = np.average([part[Key.ACCEPTANCE] for part in parts], axis=0, weights=weights)
-    return joined
+def _apart(directory: RunDirectory, error: Exception) -> SegmentError:
+    return SegmentError(f"the results files of {directory.segments} do not fit together: {error}.")
+
+
+class _Joined:
+    """What is kept of the segments read so far."""
+
+    def __init__(self) -> None:
+        self.n_segments = 0
+        self.series: dict[str, list[_Part]] = {}
+        self._kept: dict[str, np.ndarray] = {}
+        self._checks: dict[str, list[np.ndarray]] = {}
+        self._totals: dict[str, np.ndarray] = {}
+
+    def add(self, file: FilePath, arrays: dict[str, np.ndarray]) -> None:
+        """Take in one segment."""
+        weight = int(arrays[Key.N_STEPS])
+        arrays = {**arrays, Key.ACCEPTANCE: weight * arrays[Key.ACCEPTANCE]}
+        if self.n_segments == 0:
+            self._kept = {name: arrays[name] for name in _CONSTANTS if name in arrays}
+        for name in TIME_SERIES:
+            if name in arrays:
+                values = arrays[name]
+                self.series.setdefault(name, []).append(_Part(file, values.shape, values.dtype))
+                self._add(name, values.mean(3, dtype=np.float64).sum(0))
+        for name in CHECKS:
+            if name in arrays:
+                self._checks.setdefault(name, []).append(arrays[name])
+        for name in (*_SUMS, Key.ACCEPTANCE):
+            if name in arrays and (self.n_segments == 0 or name in self._totals):
+                self._add(name, arrays[name])
+        for name in self._totals.keys() - arrays.keys() - set(TIME_SERIES):
+            del self._totals[name]  # a sum of some of the segments only is none
+        self.n_segments += 1
+
+    def arrays(self) -> RunArrays:
+        """The whole."""
+        totals = dict(self._totals)
+        totals[Key.ACCEPTANCE] = totals[Key.ACCEPTANCE] / int(totals[Key.N_STEPS])
+        n_draws = {name: sum(part.shape[0] for part in parts) for name, parts in self.series.items()}
+        means = {name: totals.pop(name) / n for name, n in n_draws.items()}
+        checks = {name: np.concatenate(parts) for name, parts in self._checks.items()}
+        return RunArrays({**self._kept, **checks, **totals}, self.series, means)
+
+    def _add(self, name: str, values: np.ndarray) -> None:
+        self._totals[name] = self._totals[name] + values if name in self._totals else values
+
+
+def _read_series(name: str, parts: list[_Part]) -> np.ndarray:
+    """The parts one behind the other, in memory that is taken once."""
+    shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:])
+    values, start = np.empty(shape, dtype=parts[0].dtype), 0
+    for part in parts:
+        with h5py.File(part.file, "r", locking="best-effort") as file:
+            file[name].read_direct(values, dest_sel=np.s_[start : start + part.shape[0]])
+        start += part.shape[0]
+    return values

@@ -31,6 +31,7 @@ class Key:
     HISTOGRAM = "overlap_histogram/counts"
     EDGES = "overlap_histogram/edges"
     MOMENT_SUM = "overlap_histogram/moment_sum"
+    CROSS_MOMENT_SUM = "cross_temperature/moment_sum"
     IDENTITY_ENERGY = "identity_a/energy"
     IDENTITY_OVERLAP = "identity_a/overlap"
     WEIGHT_EXCESS_SUM = "weight_identity/excess_sum"
@@ -55,6 +56,7 @@ SCALES: dict[str, str] = {
     "draw": "number of the production sweep after which the state was measured, from 1",
     "network": "number of the quenched draw: its weights are a function of (seed, number)",
     "temperature": "inverse temperature beta, increasing",
+    "other_temperature": "the same, of the other replica of a pair",
     "neighbour": "lower temperature index of a pair of neighbours",
     "replica": "real replica, an independent ladder in the same network",
     "slot": "place of a walker in memory; its position stays there while temperatures move",
@@ -80,6 +82,10 @@ DATASETS: dict[str, Dataset] = {
     Key.EDGES: Dataset(("layer", "edge"), "edges of the bins, of each layer"),
     Key.MOMENT_SUM: Dataset(
         ("network", "temperature", "layer", "moment"), "sum of (q^l)^m over the pairs and draws of this segment"
+    ),
+    Key.CROSS_MOMENT_SUM: Dataset(
+        ("network", "temperature", "other_temperature", "moment"),
+        "sum over pairs and draws of this segment of (x.x'/N_0)^m, x and x' at two temperatures, in different replicas",
     ),
     Key.IDENTITY_ENERGY: Dataset(("network", "temperature"), "left side of identity A: mean of H/N_0"),
     Key.IDENTITY_OVERLAP: Dataset(("network", "temperature"), "right side: -beta (mean r^L - mean q^L)"),

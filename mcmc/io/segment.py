@@ -17,10 +17,15 @@ import numpy as np
 from mcmc._version import __version__
 from mcmc.errors import SegmentError
 from mcmc.io.atomic import write_bytes_atomically
-from mcmc.io.schema import DATASETS, H5MD_VERSION, SCALES, SCHEMA, SCHEMA_VERSION, TIME_SERIES
+from mcmc.io.datasets import check_heaps, read_dataset
+from mcmc.io.schema import DATASETS, H5MD_VERSION, SCALES, SCHEMA, SCHEMA_VERSION, TIME_SERIES, Key
 
 # libver: the default marks files in a way that HDF5 1.10 cannot promise to read; 'latest' refuses to open after a kill
 LIBVER = ("v108", "v114")
+# what h5py raises on damaged files; a size that was altered may ask for any memory
+DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError)
+_KINDS = {"index": int, "n_sweeps": int, "physics_hash": str, "config": str}
+_NEEDED = (Key.BETA, Key.N_STEPS, Key.ACCEPTANCE)
 
 
 def segment_name(index: int) -> str:
@@ -69,16 +74,18 @@ def read_segment(path: FilePath) -> tuple[dict[str, np.ndarray], dict[str, np.nd
         SegmentError: the file is missing, truncated, altered, of another program or of a newer schema.
     """
     try:
+        check_heaps(path)
         with h5py.File(path, "r", locking="best-effort") as file:
             attributes = dict(file.attrs)
             _check_head(path, attributes)
-            arrays = {name: file[name][()] for name in DATASETS if name in file}
-            scales = {axis: file[axis][()] for axis in SCALES if axis in file}
+            arrays = {name: read_dataset(file[name], path) for name in DATASETS if name in file}
+            scales = {axis: read_dataset(file[axis], path) for axis in SCALES if axis in file}
         if "sha256" not in attributes:
             warnings.warn(f"{path} is of an early version: chunks have checksums, the whole has none.", stacklevel=2)
         elif content_digest(arrays, scales, attributes) != attributes["sha256"]:
             raise ValueError("its content does not match its checksum")
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:  # h5py raises any of them on damage
+        _check_layout(arrays, scales, attributes)
+    except DAMAGE as error:
         reason = "it is missing" if not path.exists() else str(error).split("\n")[0]
         raise SegmentError(
             f"cannot read the results file {path} ({path.stat().st_size if path.exists() else 0} bytes): {reason}. "
@@ -96,7 +103,8 @@ def content_digest(
     digest = hashlib.sha256()
     for name, value in sorted([*arrays.items(), *scales.items()]):
         value = np.asarray(value)
-        digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode() + value.tobytes())
+        digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode())
+        digest.update(np.ascontiguousarray(value).data)
     for key in sorted(attributes.keys() - {"sha256", "complete"}):
         digest.update(f"{key} {attributes[key]}\n".encode())
     return digest.hexdigest()
@@ -126,6 +134,29 @@ def _write_dataset(file: h5py.File, name: str, array: np.ndarray) -> None:
         # a dataset of its own: under a second name, xarray would call the draw axis "step"
         step = dataset.parent.create_dataset("step", data=file["draw"][()], chunks=True, fletcher32=True)
         step.dims[0].attach_scale(file["draw"])
+
+
+def _check_layout(
+    arrays: Mapping[str, np.ndarray], scales: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
+) -> None:
+    """Raises ValueError for a file whose checksum is right and which no version of this program wrote."""
+    for key, kind in _KINDS.items():
+        if not isinstance(attributes[key], (kind, np.integer) if kind is int else kind):
+            raise ValueError(f"its attribute {key} is {type(attributes[key]).__name__}, expected {kind.__name__}")
+    for key in ("config", "forces"):
+        if not isinstance(json.loads(attributes.get(key, "{}")), dict):
+            raise ValueError(f"its attribute {key} is no table")
+    for name in _NEEDED:
+        if name not in arrays:
+            raise ValueError(f"it lacks {name}")
+    sizes = {axis: values.shape for axis, values in scales.items()}
+    for name, array in arrays.items():
+        axes = DATASETS[name].axes
+        if array.ndim != len(axes) or array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} is {array.dtype} of shape {array.shape}, expected numbers over {axes}")
+        for axis, n in zip(axes, array.shape, strict=True):
+            if sizes.setdefault(axis, (n,)) != (n,):
+                raise ValueError(f"{name} has {n} numbers along {axis}, expected {sizes[axis]}")
 
 
 def _check_head(path: FilePath, attributes: Mapping[str, Any]) -> None:

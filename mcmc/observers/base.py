@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from torch import Tensor
 
-from mcmc.systems.base import Overlaps
+from mcmc.systems.base import Overlaps, WeightIdentity
 
 
 class Measurement(NamedTuple):
@@ -20,12 +20,27 @@ class Measurement(NamedTuple):
         energy:   (D, K, R) float64, extensive H.
         n_sites:  N_0.
         overlaps: of the real replicas; None in a run without overlaps.
+        cross:    (D, K, K, 4) as `observers.cross.cross_moments`; None unless the run asks for it.
     """
 
     beta: Tensor
     energy: Tensor
     n_sites: int
     overlaps: Overlaps | None
+    cross: Tensor | None = None
+
+    def as_draws(self) -> "Measurement":
+        """The same with a first axis of draws, of length 1, on everything that differs between draws."""
+        overlaps = self.overlaps
+        if overlaps is not None:
+            identity = overlaps.weight_identity
+            overlaps = Overlaps(
+                overlaps.between[None],
+                overlaps.within[None],
+                None if identity is None else WeightIdentity(identity.excess[None], identity.response[None]),
+            )
+        cross = None if self.cross is None else self.cross[None]
+        return self._replace(energy=self.energy[None], overlaps=overlaps, cross=cross)
 
 
 class StepStatistics(NamedTuple):
@@ -52,6 +67,10 @@ class Observer(Protocol):
         """Take in one measured sweep."""
         ...
 
+    def observe_all(self, draws: Measurement) -> None:
+        """Take in several, on a first axis of energies and overlaps: the same bits as one after another."""
+        ...
+
     def merge(self, other: "Observer") -> None:
         """Take in what another observer of the same kind saw after this one."""
         ...
@@ -63,6 +82,22 @@ class Observer(Protocol):
     def result(self) -> dict[str, np.ndarray]:
         """Datasets of the segment, by their path in `io.schema`."""
         ...
+
+
+class DrawObserver:
+    """Base of observers that take in several draws at a time: Python then costs little though every sweep is drawn."""
+
+    def observe(self, measurement: Measurement) -> None:
+        self.observe_all(measurement.as_draws())
+
+    def observe_all(self, draws: Measurement) -> None:
+        raise NotImplementedError
+
+
+def add_in_turn(total: Tensor, draws: Tensor) -> None:
+    """Add (n, ...) draws to a sum, in place: in their order, so that the bits do not tell how many came at a time."""
+    for one in draws.unbind(0):
+        total += one
 
 
 class SumObserver:

@@ -5,10 +5,10 @@ import torch
 
 from mcmc.exchange.ops import overlap_accumulate_
 from mcmc.io.schema import Key
-from mcmc.observers.base import Measurement, SumObserver
+from mcmc.observers.base import DrawObserver, Measurement, SumObserver
 
 
-class OverlapHistogram(SumObserver):
+class OverlapHistogram(DrawObserver, SumObserver):
     """Counts and moment sums of q^l over pairs and draws.
 
     Attributes:
@@ -26,11 +26,13 @@ class OverlapHistogram(SumObserver):
             "moments": torch.zeros((*shape, 4), dtype=torch.float64, device=device),
         }
 
-    def observe(self, measurement: Measurement) -> None:
-        assert measurement.overlaps is not None
+    def observe_all(self, draws: Measurement) -> None:
+        assert draws.overlaps is not None
+        # (L+1, D, K, pairs of all draws, one draw after the other)
+        by_layer = draws.overlaps.between.permute(4, 1, 2, 0, 3).flatten(3)
         for layer, (lower, upper) in enumerate(self.ranges):
             overlap_accumulate_(
-                measurement.overlaps.between[..., layer],
+                by_layer[layer],
                 lower,
                 upper,
                 self.tensors["counts"][layer],

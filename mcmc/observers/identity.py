@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from mcmc.io.schema import Key
-from mcmc.observers.base import Measurement, SumObserver
+from mcmc.observers.base import DrawObserver, Measurement, SumObserver, add_in_turn
 
 
-class IdentityA(SumObserver):
+class IdentityA(DrawObserver, SumObserver):
     """Sums over draws of the replica means of both sides, one a network and temperature:
 
         E <H>/N_0  =  -beta E[ <r^L> - <q^L> ]
@@ -23,13 +23,13 @@ class IdentityA(SumObserver):
             "n": torch.zeros(1, dtype=torch.int64, device=device),
         }
 
-    def observe(self, measurement: Measurement) -> None:
-        assert measurement.overlaps is not None
-        between = measurement.overlaps.between[..., -1].mean(-1)
-        within = measurement.overlaps.within[..., -1].mean(-1)
-        self.tensors["energy"] += measurement.energy.mean(-1) / measurement.n_sites
-        self.tensors["overlap"] += -measurement.beta * (within - between)
-        self.tensors["n"] += 1
+    def observe_all(self, draws: Measurement) -> None:
+        assert draws.overlaps is not None
+        between = draws.overlaps.between[..., -1].mean(-1)
+        within = draws.overlaps.within[..., -1].mean(-1)
+        add_in_turn(self.tensors["energy"], draws.energy.mean(-1) / draws.n_sites)
+        add_in_turn(self.tensors["overlap"], -draws.beta * (within - between))
+        self.tensors["n"] += len(draws.energy)
 
     def result(self) -> dict[str, np.ndarray]:
         n = int(self.tensors["n"])
@@ -41,7 +41,7 @@ class IdentityA(SumObserver):
         }
 
 
-class WeightIdentities(SumObserver):
+class WeightIdentities(DrawObserver, SumObserver):
     """Sums over draws of both sides of the identity of the weights of each layer: E[excess + beta response] = 0.
 
     Attributes:
@@ -52,11 +52,11 @@ class WeightIdentities(SumObserver):
         shape = (n_networks, n_temperatures, depth)
         self.tensors = {name: torch.zeros(shape, dtype=torch.float64, device=device) for name in ("excess", "response")}
 
-    def observe(self, measurement: Measurement) -> None:
-        assert measurement.overlaps is not None
-        assert measurement.overlaps.weight_identity is not None
-        self.tensors["excess"] += measurement.overlaps.weight_identity.excess
-        self.tensors["response"] += measurement.overlaps.weight_identity.response
+    def observe_all(self, draws: Measurement) -> None:
+        assert draws.overlaps is not None
+        assert draws.overlaps.weight_identity is not None
+        add_in_turn(self.tensors["excess"], draws.overlaps.weight_identity.excess)
+        add_in_turn(self.tensors["response"], draws.overlaps.weight_identity.response)
 
     def result(self) -> dict[str, np.ndarray]:
         return {

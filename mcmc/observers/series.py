@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from mcmc.io.schema import Key
-from mcmc.observers.base import Measurement, Observer
+from mcmc.observers.base import DrawObserver, Measurement, Observer
 
 
-class Series:
+class Series(DrawObserver):
     """Collects the draws of a segment.
 
     Attributes:
@@ -29,12 +29,14 @@ class Series:
             self.tensors["overlap"] = torch.zeros(between, dtype=torch.float32, device=device)
             self.tensors["self_overlap"] = torch.zeros(within, dtype=torch.float32, device=device)
 
-    def observe(self, measurement: Measurement) -> None:
-        self._append("energy", measurement.energy / measurement.n_sites)
-        if measurement.overlaps is not None:
-            self._append("overlap", measurement.overlaps.between)
-            self._append("self_overlap", measurement.overlaps.within)
-        self.tensors["n"] += 1
+    def observe_all(self, draws: Measurement) -> None:
+        # the places are read on the device, so that a recorded measurement finds the next one
+        places = self.tensors["n"] + torch.arange(len(draws.energy), device=self.tensors["n"].device)
+        self._append("energy", places, draws.energy / draws.n_sites)
+        if draws.overlaps is not None:
+            self._append("overlap", places, draws.overlaps.between)
+            self._append("self_overlap", places, draws.overlaps.within)
+        self.tensors["n"] += len(draws.energy)
 
     def merge(self, other: Observer) -> None:
         n, more = int(self.tensors["n"]), int(other.tensors["n"])
@@ -51,7 +53,6 @@ class Series:
         paths = {"energy": Key.ENERGY, "overlap": Key.OVERLAP, "self_overlap": Key.SELF_OVERLAP}
         return {path: self.tensors[name][:n].cpu().numpy() for name, path in paths.items() if name in self.tensors}
 
-    def _append(self, name: str, values: Tensor) -> None:
-        # the place is read on the device, so that a recorded measurement finds the next one
+    def _append(self, name: str, places: Tensor, values: Tensor) -> None:
         kept = self.tensors[name]
-        kept.index_copy_(0, self.tensors["n"], values.to(kept.dtype).unsqueeze(0))
+        kept.index_copy_(0, places, values.to(kept.dtype))

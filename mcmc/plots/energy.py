@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from mcmc.analysis.measured import network_means
 from mcmc.io.reader import RunData
+from mcmc.io.schema import Key
 from mcmc.plots.style import MEASURED
 
 
@@ -15,7 +16,7 @@ def energy_figure(data: RunData) -> Figure:
     figure, axes = plt.subplots(
         1 + has_overlaps, 1, figsize=(5.5, 6), squeeze=False, constrained_layout=True, sharex=True
     )
-    energy = data.energy.mean((0, 3))
+    energy = data.mean(Key.ENERGY)
     axis = axes[0, 0]
     axis.plot(data.beta, energy.T, color="0.75", linewidth=0.6)
     axis.errorbar(data.beta, energy.mean(0), _stderr(energy), **MEASURED, color="tab:blue", label="average")

@@ -20,7 +20,8 @@ from mcmc._version import __version__
 from mcmc.analysis.bootstrap import SEED
 from mcmc.io.atomic import write_bytes_atomically
 from mcmc.plots.study import collapse_figure, entropy_figure, laws_figure, limit_figure, temperature_figure
-from mcmc.study.results import CellResult, CombinationResult, Limit, StudyResults
+from mcmc.study.cell import CellResult
+from mcmc.study.results import CombinationResult, Limit, StudyResults
 
 PACKAGES = ("torch", "numpy", "scipy", "h5py", "matplotlib")
 FAR = 3.0  # errors from the prediction that are marked
@@ -184,6 +185,7 @@ def _measured_rows(found: CombinationResult) -> list[dict[str, Any]]:
             "value": float(resampled.value[k]),
             "stderr": float(resampled.stderr[k]),
             "n_networks": resampled.n_networks,
+            "gain": float(cell.gain[name][k]) if name in cell.gain else None,
         }
         for cell in found.cells
         for name, resampled in cell.observables.items()

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from mcmc.config import RunConfig
 from mcmc.errors import DeviceError
 from mcmc.exchange.ladder import BetaLadder
 from mcmc.rng import Streams
+from mcmc.run.memory import DTYPES, memory_bytes
 from mcmc.run.precision import choose_forces
 from mcmc.systems.base import System
 from mcmc.systems.mlp.activations import make_activation
@@ -18,7 +18,6 @@ from mcmc.systems.mlp.energy import MlpSystem
 from mcmc.systems.mlp.networks import Networks
 
 SHARE_OF_FREE_MEMORY = 0.8  # the rest is for products, graphs and what the allocator cannot put together
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def choose_blocks(config: RunConfig, device: torch.device) -> BlockChoice:
     free = SHARE_OF_FREE_MEMORY * available_memory_bytes(device)
     for n_blocks in range(1, n_networks + 1):
         size = -(-n_networks // n_blocks)
-        needed = sum(memory_bytes(with_blocks(config, size)).values())
+        needed = sum(memory_bytes(with_blocks(config, size), device).values())
         if needed <= free or size == 1:
             break
     reason = None if n_blocks == 1 else f"{free / 2**30:.3g} GiB are free for it, all at once would not fit"
@@ -137,45 +136,6 @@ def initial_ladder(config: RunConfig) -> BetaLadder:
     if tempering.betas is not None:
         return BetaLadder(tuple(tempering.betas))
     return BetaLadder.linear(tempering.beta_min, tempering.beta_max, tempering.n_temperatures)
-
-
-def position_bytes(config: RunConfig) -> int:
-    """Bytes of one array of all positions."""
-    chains = config.tempering.n_temperatures * config.tempering.n_replicas
-    size = torch.finfo(DTYPES[config.run.dtype]).bits // 8
-    return config.model.n_networks * chains * config.model.n_inputs * size
-
-
-def memory_bytes(config: RunConfig) -> dict[str, int]:
-    """Memory of a run by use: weights, positions, activations of one block, the buffers of a segment, histograms.
-
-    A trajectory holds six position-sized arrays (position, momentum and gradient, now and proposed) and, for the
-    block that moves, each layer's activation and derivative; a measurement of overlaps also its pre-activation.
-    """
-    model, tempering = config.model, config.tempering
-    size = torch.finfo(DTYPES[config.run.dtype]).bits // 8
-    widths, n_replicas = model.widths, tempering.n_replicas
-    n_states = model.n_networks * tempering.n_temperatures * n_replicas
-    weights = sum(a * b for a, b in pairwise(widths)) + widths[-1]
-    block = min(config.run.block_networks or model.n_networks, model.n_networks)
-    draws = config.segment_sweeps // config.run.measure_every
-    series = 8.0 * n_states
-    n_counts = 0
-    if config.output.overlaps:
-        series += 4 * len(widths) * n_states * (1 + (n_replicas - 1) / 2)
-        n_counts = len(widths) * model.n_networks * tempering.n_temperatures * (config.output.n_bins + 2)
-    return {
-        "weights": model.n_networks * weights * size,
-        "positions": 6 * position_bytes(config),
-        "activations": (3 if config.output.overlaps else 2)
-        * sum(widths[1:])
-        * block
-        * tempering.n_temperatures
-        * n_replicas
-        * size,
-        "series_of_a_segment": int(draws * series),
-        "histograms": 8 * n_counts,
-    }
 
 
 def available_memory_bytes(device: torch.device) -> int:

@@ -24,12 +24,13 @@ from mcmc.run.adaptation import learn_from_sweep
 from mcmc.run.build import (
     available_memory_bytes,
     choose_blocks,
-    memory_bytes,
     resolve_device,
     why_no_cuda,
     with_blocks,
 )
 from mcmc.run.graph import choose_graphs
+from mcmc.run.memory import memory_bytes
+from mcmc.run.pace import Pace
 from mcmc.run.precision import choose_forces
 from mcmc.run.production import Production
 from mcmc.run.progress import Progress
@@ -111,7 +112,7 @@ def run(config: RunConfig, directory: Path, *, is_quiet: bool = False, until: Un
 
 def refuse_if_too_large(config: RunConfig, device: torch.device) -> None:
     """Raise a ConfigError, with a number of networks that would fit, if the run exceeds the free memory."""
-    needed, free = sum(memory_bytes(config).values()), available_memory_bytes(device)
+    needed, free = sum(memory_bytes(config, device).values()), available_memory_bytes(device)
     if needed > free:
         fits = int(config.model.n_networks * free / needed)
         advice = f"About {fits} networks would fit at these sizes" if fits else "Not one network of this size would fit"
@@ -143,6 +144,7 @@ class _Driver:
         self._check_segments(checkpoint)
         self.simulation = Simulation.start(config, device)
         self.production = Production(config, self.simulation)
+        self.pace = Pace(self.production.bytes_per_draw())
         self.is_fallback_told = self.is_capture_failure_told = self.is_compile_failure_told = False
         if checkpoint is not None:
             self._take_up(checkpoint)
@@ -184,7 +186,7 @@ class _Driver:
                 self._save()  # results without any checkpoint could not be continued after a kill
             stop = self._why_stop()
             while self.simulation.sweep < self.total and not caught and stop is None:
-                is_milestone = self._one_sweep()
+                is_milestone = self._advance()
                 if is_milestone or time.monotonic() - saved > self.config.run.checkpoint_every_s:
                     self._save()
                     saved = time.monotonic()
@@ -218,29 +220,37 @@ class _Driver:
         self.directory.write_json(UNTIL_ERROR_FILE, {"sweep": n_done, **record})
         return str(record["reason"])
 
-    def _one_sweep(self) -> bool:
-        """Advance; True when a checkpoint belongs here: burn-in or a segment has ended."""
+    def _advance(self) -> bool:
+        """Some sweeps; True when a checkpoint belongs here: burn-in or a segment has ended."""
+        is_burn_in = self.simulation.sweep < self.config.run.n_burn_in
+        is_milestone = self._burn_in_sweep() if is_burn_in else self._production_sweeps()
+        self._tell_fallback()
+        self.progress.update(self.simulation, self._phase())
+        return is_milestone
+
+    def _burn_in_sweep(self) -> bool:
         sweep, n_burn_in = self.simulation.sweep, self.config.run.n_burn_in
         statistics = self.simulation.advance()
         self._tell_fallback()
-        is_milestone = False
-        if sweep < n_burn_in:
-            burn_in_round = next(r for r in self.rounds if sweep < r.stop)
-            learn_from_sweep(self.simulation, statistics, burn_in_round, sweep)
-            if sweep + 1 == n_burn_in:
-                self.progress.note(self.simulation.ladder_history[-1].get("report", "burn-in is over"))
-                self.lock.verify()
-                self.directory.write_json(BURN_IN_FILE, {"rounds": self.simulation.ladder_history})
-                self.production.begin()
-                is_milestone = True
-        elif self.production.after_sweep():
-            self.simulation.raise_if_nonfinite()
-            self.lock.verify()
-            self.production.write_segment(self.directory)
-            self._tell_fallback()
-            is_milestone = True
-        self.progress.update(self.simulation, self._phase())
-        return is_milestone
+        burn_in_round = next(r for r in self.rounds if sweep < r.stop)
+        learn_from_sweep(self.simulation, statistics, burn_in_round, sweep)
+        if sweep + 1 < n_burn_in:
+            return False
+        self.progress.note(self.simulation.ladder_history[-1].get("report", "burn-in is over"))
+        self.lock.verify()
+        self.directory.write_json(BURN_IN_FILE, {"rounds": self.simulation.ladder_history})
+        self.production.begin()
+        return True
+
+    def _production_sweeps(self) -> bool:
+        self.pace.stop(self.production.advance_by(self.pace.start()))
+        self._tell_fallback()
+        if not self.production.has_completed_segment():
+            return False
+        self.simulation.raise_if_nonfinite()
+        self.lock.verify()
+        self.production.write_segment(self.directory)
+        return True
 
     def _tell_fallback(self) -> None:
         fallback = self.simulation.fallback

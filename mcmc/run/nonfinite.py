@@ -34,13 +34,15 @@ class NonFiniteRecord:
         self.first_step[part] = torch.where(is_first, step, seen)
 
     def raise_if_any(self, network_ids: Tensor) -> None:
-        """Raise NonFiniteEnergyError with network, chain, step and beta of the first; asks the device."""
-        bad = self.first_step >= 0
-        if not bool(bad.any()):
+        """Raise NonFiniteEnergyError with network, chain, step and beta of the first; asks the device.
+
+        The first is that of the earliest step, whether the flag is looked at after every sweep or after several.
+        """
+        if not bool((self.first_step >= 0).any()):
             return
-        bad = torch.nonzero(bad)
+        step = int(self.first_step[self.first_step >= 0].min())
+        bad = torch.nonzero(self.first_step == step)
         place, chain = (int(i) for i in bad[0])
-        step = int(self.first_step[place, chain])
         slot, replica = divmod(chain, self._n_replicas)
         beta = float(self.first_beta[place, chain])
         network = int(network_ids[place])

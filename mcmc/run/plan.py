@@ -10,12 +10,14 @@ import torch
 
 from mcmc.config import RunConfig
 from mcmc.kernels.registry import leapfrog_steps
-from mcmc.run.build import available_memory_bytes, choose_blocks, memory_bytes, resolve_device, with_blocks
+from mcmc.run.build import available_memory_bytes, choose_blocks, resolve_device, with_blocks
 from mcmc.run.driver import refuse_if_too_large
+from mcmc.run.memory import memory_bytes
 from mcmc.run.simulation import Simulation
 
 PILOT_S = 3.0
 MIN_PILOT_SWEEPS = 2
+MAX_PILOT_FORCES = 1000  # of a chain in a sweep of the pilot: 10^4 steps of 10^4 forces would take hours
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def plan(config: RunConfig) -> Plan:
     config = with_blocks(config, choose_blocks(config, device).used)
     refuse_if_too_large(config, device)
     peak_before = _peak_bytes(device)
-    simulation = Simulation.start(config, device)
+    pilot, n_times = _shortened(config)
+    simulation = Simulation.start(pilot, device)
     simulation.advance()  # warm-up
     _wait(device)
     start, n_sweeps = time.monotonic(), 0
@@ -118,12 +121,23 @@ def plan(config: RunConfig) -> Plan:
     return Plan(
         config,
         str(device),
-        memory_bytes(config),
+        memory_bytes(config, device),
         available_memory_bytes(device),
         flops_per_sweep(config),
-        (time.monotonic() - start) / n_sweeps,
+        n_times * (time.monotonic() - start) / n_sweeps,
         _peak_bytes(device) - peak_before,
     )
+
+
+def _shortened(config: RunConfig) -> tuple[RunConfig, float]:
+    """The run with sweeps that end, and how much longer its own take."""
+    sampler = config.sampler
+    longest = max(leapfrog_steps(sampler, config.tempering.n_temperatures))
+    if longest * sampler.steps_per_sweep <= MAX_PILOT_FORCES:
+        return config, 1.0
+    n_leapfrog = min(longest, MAX_PILOT_FORCES)
+    short = sampler.model_copy(update={"n_leapfrog": n_leapfrog, "steps_per_sweep": 1})
+    return config.model_copy(update={"sampler": short}), longest * sampler.steps_per_sweep / n_leapfrog
 
 
 def _peak_bytes(device: torch.device) -> int:

@@ -11,11 +11,13 @@ from mcmc.exchange.state import reset_statistics
 from mcmc.io.directory import RunDirectory
 from mcmc.io.schema import Key
 from mcmc.io.segment import write_segment
-from mcmc.observers.base import Observer
+from mcmc.observers.base import Measurement, Observer
+from mcmc.observers.cross import CrossTemperature
 from mcmc.observers.histogram import OverlapHistogram
 from mcmc.observers.identity import IdentityA, WeightIdentities
 from mcmc.observers.series import Series
 from mcmc.run.simulation import Simulation
+from mcmc.run.stretch import DrawSchedule
 
 
 class Production:
@@ -40,6 +42,8 @@ class Production:
             )
             self.observers["identity_a"] = IdentityA(n_networks, n_temperatures, device)
             self.observers["weight_identity"] = WeightIdentities(n_networks, n_temperatures, config.model.depth, device)
+        if config.output.cross_temperature:
+            self.observers["cross_temperature"] = CrossTemperature(n_networks, n_temperatures, device)
 
     def begin(self) -> None:
         """Forget what burn-in counted; permutations and walkers' directions stay."""
@@ -47,12 +51,33 @@ class Production:
         self.simulation.diagnostics.reset()
         self.simulation.checks.reset()
 
-    def after_sweep(self) -> bool:
-        """Observe the sweep that was just done; True if it completed a segment."""
-        self.n_done += 1
-        if self.n_done % self.config.run.measure_every == 0:
+    def advance_by(self, n_sweeps: int) -> int:
+        """Do and observe so many sweeps, or fewer: never past the end of a segment. Returns how many."""
+        every = self.config.run.measure_every
+        left = min(self._segment_end() - self.n_done, n_sweeps)
+        stretch = self.simulation.advance_by(left, DrawSchedule(every - self.n_done % every, every))
+        self.n_done += stretch.n_sweeps
+        if stretch.drawn is not None:
+            if len(stretch.drawn.energy):
+                self._take(stretch.drawn)
+        elif self.n_done % every == 0:
             self._observe()
+        return stretch.n_sweeps
+
+    def bytes_per_draw(self) -> int:
+        """Of the float64 numbers that are measured after a sweep."""
+        n_networks, n_temperatures, n_replicas = self.simulation.shape
+        n_layers = len(self.simulation.system.overlap_ranges()) if self.config.output.overlaps else 0
+        numbers = n_replicas + n_layers * n_replicas * (n_replicas + 1) // 2 + 2 * n_layers
+        return 8 * n_networks * n_temperatures * numbers
+
+    def has_completed_segment(self) -> bool:
+        """True if the last sweep was the last of a segment."""
         return self.n_done % self.config.segment_sweeps == 0 or self.n_done == self.config.run.n_sweeps
+
+    def _segment_end(self) -> int:
+        size = self.config.segment_sweeps
+        return min((self.n_done // size + 1) * size, self.config.run.n_sweeps)
 
     def write_segment(self, directory: RunDirectory) -> None:
         """Write the segment that the last sweep completed, and begin the next."""
@@ -104,9 +129,11 @@ class Production:
                 tensor.copy_(torch.from_numpy(arrays[f"observers/{name}/{key}"]))
 
     def _measure(self) -> None:
-        measurement = self.simulation.measure()
+        self._take(self.simulation.measure().as_draws())
+
+    def _take(self, draws: Measurement) -> None:
         for observer in self.observers.values():
-            observer.observe(measurement)
+            observer.observe_all(draws)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         simulation, exchange = self.simulation, self.simulation.exchange
@@ -141,6 +168,9 @@ class Production:
             "draw": np.arange(first - first % every + every, self.n_done + 1, every),
             "network": self.simulation.system.network_ids.cpu().numpy(),
             "temperature": np.asarray(self.simulation.ladder.betas),
+            "other_temperature": np.asarray(
+                self.simulation.ladder.betas if self.config.output.cross_temperature else []
+            ),
             "moment": np.arange(1, 5),
             "hidden_layer": np.arange(1, n_layers),
             "check": self.simulation.checks.arrays["sweep"] - self.config.run.n_burn_in,

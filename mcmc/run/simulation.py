@@ -26,12 +26,14 @@ from mcmc.kernels.registry import leapfrog_steps, make_kernel, max_step_size
 from mcmc.kernels.tuning import StepSizeTuner
 from mcmc.observers.acceptance import StepDiagnostics
 from mcmc.observers.base import Measurement, StepStatistics
+from mcmc.observers.cross import cross_moments
 from mcmc.rng import Streams
 from mcmc.run.build import Block, build_blocks, build_system, choose_blocks, initial_ladder, with_blocks
 from mcmc.run.checks import CHECK_EVERY, CheckRecord, check_one_of_each_temperature, defect_of
 from mcmc.run.graph import CudaRecorder, Recorded, RecordedSweep, Recorder, Work, choose_graphs
 from mcmc.run.nonfinite import NonFiniteRecord
 from mcmc.run.precision import choose_forces
+from mcmc.run.stretch import NO_DRAWS, DrawSchedule, Stretch, in_one_call, step_statistics, sweep_arrays
 from mcmc.systems.base import System, joined
 
 CUDA_CHECK_EVERY = 32  # sweeps between looks at the non-finite flag: each look waits for the device
@@ -134,17 +136,25 @@ class Simulation:
 
     def advance(self) -> StepStatistics:
         """One sweep: explore, exchange; the step diagnostics take it in."""
-        statistics = (
-            self._recorded_sweep(self.sweep) if self._recorded_sweep else self._sweep(self.sweep, self.sweep % 2)
-        )
-        if self._exchanges:
-            count_attempts(self.exchange, self.sweep % 2)
-        self.sweep += 1
+        return self.advance_by(1).statistics
+
+    def advance_by(self, n_sweeps: int, draws: DrawSchedule = NO_DRAWS) -> Stretch:
+        """So many sweeps, or fewer: never past the next check, and one where the system takes no more in a call."""
+        n_sweeps = min(n_sweeps, CHECK_EVERY - self.sweep % CHECK_EVERY)
+        stretch = self._in_one_call(n_sweeps, draws)
+        if stretch is not None:
+            self.diagnostics.count(stretch.n_sweeps * stretch.statistics.n_steps)
+        else:
+            run = self._recorded_sweep or self._sweep_of
+            stretch = Stretch(1, run(self.sweep), None)
+        for first in range(min(stretch.n_sweeps, 2) if self._exchanges else 0):
+            count_attempts(self.exchange, (self.sweep + first) % 2, (stretch.n_sweeps - first + 1) // 2)
+        self.sweep += stretch.n_sweeps
         if self.sweep % CHECK_EVERY == 0:
             self.check()
         if self.system.device.type != "cuda" or self.sweep % CUDA_CHECK_EVERY == 0:
             self.raise_if_nonfinite()
-        return statistics
+        return stretch
 
     def recorded(self, work: Work) -> Work:
         """Work on the state of this simulation, recorded where sweeps are."""
@@ -174,15 +184,18 @@ class Simulation:
     def measure(self) -> Measurement:
         """The present state in temperature order, with overlaps if the run measures them."""
         energy = to_temperature_order(self.energy_by_slot(), self.exchange)
-        overlaps = None
+        overlaps = cross = None
         if self.config.output.overlaps:
-            parts = []
+            parts, crossed = [], []
             for block, chains in zip(self.blocks, self.chains, strict=True):
                 x = chains.x.view(block.stop - block.start, *self.shape[1:], -1)
-                permutation = self.exchange.slot_of_temp[block.start : block.stop]
-                parts.append(block.system.overlaps(torch.take_along_dim(x, permutation.unsqueeze(-1), dim=1)))
+                in_order = to_temperature_order(x, self.exchange, slice(block.start, block.stop))
+                parts.append(block.system.overlaps(in_order))
+                if self.config.output.cross_temperature:
+                    crossed.append(cross_moments(in_order))
             overlaps = joined(parts)
-        return Measurement(self.beta, energy, self.system.n_sites, overlaps)
+            cross = torch.cat(crossed) if crossed else None
+        return Measurement(self.beta, energy, self.system.n_sites, overlaps, cross)
 
     def raise_if_nonfinite(self) -> None:
         """Stop on a NaN or infinite energy, with its network, chain, step and beta."""
@@ -205,7 +218,7 @@ class Simulation:
         """Take over a state that `to_arrays` gave."""
         device = self.system.device
         fields = {
-            name.removeprefix("chains/"): torch.from_numpy(value).to(device)
+            name.removeprefix("chains/"): torch.tensor(value, device=device)  # a copy: sweeps write over it
             for name, value in arrays.items()
             if name.startswith("chains/")
         }
@@ -245,6 +258,26 @@ class Simulation:
     @property
     def _exchanges(self) -> bool:
         return self.config.tempering.exchange and self.shape[1] > 1
+
+    def _in_one_call(self, n_sweeps: int, draws: DrawSchedule) -> Stretch | None:
+        """The sweeps by one operator, in place; None where there is none."""
+        if len(self.blocks) > 1 or self.recorder is not None:
+            return None
+        arrays = sweep_arrays(
+            self.chains[0],
+            self.exchange,
+            beta=self.beta,
+            step_size=self.tuner.step_size,
+            n_leapfrog=_on_device(tuple(self.n_leapfrog), torch.int64, self.system.device),
+            diagnostics=self.diagnostics,
+            nonfinite=self.nonfinite,
+        )
+        return in_one_call(
+            self.config, self.kernel, self.blocks[0], self._swap_streams, arrays, self.sweep, n_sweeps, draws
+        )
+
+    def _sweep_of(self, number: int) -> StepStatistics:
+        return self._sweep(number, number % 2)
 
     def _sweep(self, number: int | Tensor, parity: int) -> StepStatistics:
         """Everything of a sweep that happens on the device."""
@@ -313,8 +346,7 @@ class Simulation:
             self.diagnostics.sums,
         )
         self.diagnostics.count(steps)
-        acceptance, error, square, exp = in_order.unbind(0)
-        return StepStatistics(acceptance, error, square, exp, steps)
+        return step_statistics(in_order, steps)
 
 
 @lru_cache(maxsize=16)

@@ -5,7 +5,7 @@ Needs neither torch nor numpy, so that a wrong study is told within the first se
 
 import hashlib
 import json
-import tomllib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -15,12 +15,16 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mcmc.config import RunConfig, apply_overrides, parse_config
+from mcmc.config_problems import clipped, listed
 from mcmc.errors import ConfigError
 from mcmc.names import nearest
 from mcmc.study.items import Cell, StudyItem, cut_into_items
 from mcmc.study.settings import Settings, flatten, label, with_settings
+from mcmc.toml import read_toml
 
 DEFAULT_ITEM_NETWORKS = 16
+MAX_CELLS = 10_000  # a grid multiplies: ten axes of ten values would never end
+MAX_ITEMS = 100_000  # each is a directory
 # decided by the study itself, or about where and how a run is done rather than what it is
 NOT_AN_AXIS = ("model.n_inputs", "model.n_networks", "model.first_network", "output.directory", "run.device")
 
@@ -54,6 +58,10 @@ class StudySection(BaseModel):
         if len(set(self.n_inputs)) < len(self.n_inputs):
             problems.append(f"n_inputs has a size twice: {self.n_inputs}")
         axes = flatten(self.grid)
+        n_cells = math.prod(len(values) for values in axes.values() if isinstance(values, list))
+        n_cells *= len(self.n_inputs) * len(self.cases or [{}])
+        if n_cells > MAX_CELLS:
+            raise ValueError(f"sizes x cases x grid are {n_cells} cells, expected at most {MAX_CELLS}: cut it up")
         for key, values in axes.items():
             if not isinstance(values, list) or not values:
                 problems.append(f"grid: {key} must be a list of values, found {values!r}")
@@ -129,7 +137,8 @@ class Study:
         sizes = {"model.n_inputs": n_inputs, "model.n_networks": n_networks}
         data = with_settings(self.base, {**settings, **sizes})
         # every block and every size must sit at the same temperatures, so that their averages can be joined
-        data["tempering"] = {**data.get("tempering", {}), "adapt": False}
+        tempering = data.get("tempering", {})
+        data["tempering"] = {**tempering, "adapt": False} if isinstance(tempering, dict) else tempering
         source = f"study {self.name}, {label(settings) or 'base'}, n_inputs = {n_inputs}"
         config = parse_config(data, source=source)
         seed = _seed_of(config.run.seed, settings, n_inputs)
@@ -145,10 +154,10 @@ def load_study(path: Path | str, assignments: list[str] | None = None) -> Study:
         ConfigError: not a file, not TOML, not a study, its base is not a run configuration, or a cell is not.
     """
     path = Path(path)
-    data = apply_overrides(_read_toml(path, "study"), assignments or [])
+    data = apply_overrides(read_toml(path, "study"), assignments or [])
     section = _parse_section(data, path)
     base_path = path.parent / section.base
-    base = _read_toml(base_path, "base of the study")
+    base = read_toml(base_path, "base of the study")
     parse_config(base, source=f"{base_path} (base of {path})")
     if base.get("tempering", {}).get("adapt") is True:
         raise ConfigError(
@@ -164,8 +173,15 @@ def load_study(path: Path | str, assignments: list[str] | None = None) -> Study:
         _plain(base),
         tuple(_combinations(section)),
     )
+    n_items = 0
     for cell in study.cells():
         cell.check()
+        n_items += -(-cell.config.model.n_networks // cell.item_networks)
+    if n_items > MAX_ITEMS:
+        least = -(-max(study.item_networks) * n_items // MAX_ITEMS)
+        raise ConfigError(
+            f"{path}: the study has {n_items} items, expected at most {MAX_ITEMS}. Set item_networks = {least} or more."
+        )
     return study
 
 
@@ -194,33 +210,23 @@ def _plain(data: dict[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"a study holds numbers, texts, lists and tables only: {error}.") from None
 
 
-def _read_toml(path: Path, what: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the {what} {path}: {error.strerror}.") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"the {what} {path} is not valid TOML: {error}.") from None
-
-
 def _parse_section(data: dict[str, Any], path: Path) -> StudySection:
     if "study" not in data:
         found = ", ".join(f"[{key}]" for key in data) or "nothing"
         hint = " This looks like a run configuration: name it as base in a study." if "model" in data else ""
         raise ConfigError(
-            f"{path} is not a study: it has no section [study], found {found}.{hint} The smallest study is\n"
+            f"{path} is not a study: it has no section [study], found {clipped(found)}.{hint} The smallest study is\n"
             '  [study]\n  base = "run.toml"\n  n_inputs = [32, 64]\n  n_networks = 64'
         )
     unknown = sorted(data.keys() - {"study"})
     if unknown:
-        raise ConfigError(f"{path}: a study has one section, [study]; found also {', '.join(unknown)}.")
+        raise ConfigError(f"{path}: a study has one section, [study]; found also {clipped(', '.join(unknown))}.")
     try:
         return StudySection.model_validate(data["study"])
     except ValidationError as error:
         lines = [f"  {line}" for problem in error.errors(include_url=False) for line in _explain(problem)]
         lines = list(dict.fromkeys(lines))
-        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        raise ConfigError("\n".join([f"{path}: {count}", *lines]), problems=lines) from None
+        raise ConfigError(listed(str(path), lines), problems=lines) from None
 
 
 def _explain(problem: Any) -> list[str]:

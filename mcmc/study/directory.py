@@ -39,20 +39,14 @@ class StudyDirectory:
         """A study was started here."""
         return (self.path / STUDY_FILE).exists()
 
-    def open_for(self, study: Study) -> None:
-        """Create the directory, or check that it belongs to this study, which may have grown since.
-
-        A study may get more networks, more sizes or more settings; what is there already must stay a part of it.
+    def make(self) -> None:
+        """Create the folders, which the lock needs.
 
         Raises:
-            RunDirectoryError: it holds another study or something else; nothing is changed.
+            RunDirectoryError: something is there that is not a study; nothing is changed.
             StorageError:      it cannot be written.
         """
-        content = _content(study)
-        if self.exists():
-            if self.check(study) == content["study"]:
-                return
-        elif self.path.exists() and (not self.path.is_dir() or self._foreign()):
+        if not self.exists() and self.path.exists() and (not self.path.is_dir() or self._foreign()):
             raise RunDirectoryError(
                 f"{self.path} exists and is not a study (no {STUDY_FILE} in it). Give another --out."
             )
@@ -61,6 +55,20 @@ class StudyDirectory:
             self.logs.mkdir(exist_ok=True)
         except OSError as error:
             raise storage_error(self.path, error) from error
+
+    def open_for(self, study: Study) -> None:
+        """Write down the study, or check that the directory belongs to it; it may have grown since.
+
+        A study may get more networks, more sizes or more settings; what is there already must stay a part of it.
+
+        Raises:
+            RunDirectoryError: it holds another study or something else; nothing is changed.
+            StorageError:      it cannot be written.
+        """
+        self.make()
+        content = _content(study)
+        if self.exists() and self.check(study) == content["study"]:
+            return
         write_bytes_atomically(self.path / STUDY_FILE, (json.dumps(content, indent=1) + "\n").encode())
 
     def check(self, study: Study) -> dict[str, Any]:

@@ -70,8 +70,9 @@ def run_study(study: Study, path: Path, engine: Engine, *, is_quiet: bool = Fals
     """
     engine.check()
     directory = StudyDirectory(path)
-    directory.open_for(study)
+    directory.make()
     with RunDirectory(path).locked(), noted_signals() as caught:
+        directory.open_for(study)
         return _Driver(directory, study.items(), engine, caught, is_quiet).go()
 
 

@@ -12,7 +12,8 @@ from mcmc.config import RunConfig
 from mcmc.errors import UsageError
 from mcmc.names import nearest
 from mcmc.run.adaptation import learn_from_sweep
-from mcmc.run.build import memory_bytes, resolve_device
+from mcmc.run.build import resolve_device
+from mcmc.run.memory import memory_bytes, position_bytes
 from mcmc.run.rounds import burn_in_rounds
 from mcmc.run.simulation import Simulation
 from mcmc.study.config import Study
@@ -135,10 +136,10 @@ def _plan_cell(cell: Cell, budget_s: float, device: torch.device) -> CellPlan:
         name: between + within * min(1.0, pilot.n_sweeps / run.n_sweeps)
         for name, (between, within) in pilot.variances.items()
     }
-    of_item = memory_bytes(items[0].config)
+    of_item = memory_bytes(items[0].config, device)
     segments = of_item["series_of_a_segment"] + of_item["histograms"]
     networks = cell.config.model.n_networks / items[0].config.model.n_networks
-    checkpoints = 2 * (segments + of_item["positions"] // 6)
+    checkpoints = 2 * (segments + position_bytes(items[0].config))
     disk = int(networks * (cell.config.n_segments * segments + checkpoints))
     memory = PROCESS_BYTES + sum(of_item.values())
     return CellPlan(cell, len(items), seconds, memory, disk, variance, pilot.n_sweeps)

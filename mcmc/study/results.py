@@ -5,61 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from mcmc.analysis.bootstrap import SEED, NetworkBootstrap, Resampled
-from mcmc.analysis.equilibration import Equilibration, equilibration
-from mcmc.analysis.measured import OverlapLaw, overlap_law
-from mcmc.analysis.observables import observables
-from mcmc.analysis.samples import self_averaging
 from mcmc.compare.comparison import N_CURVE
-from mcmc.compare.free_energy import measured_thermodynamics
 from mcmc.compare.prediction import Prediction, predict, theory_model
-from mcmc.errors import ConvergenceError, DisagreementError, InsufficientDataError, UsageError
-from mcmc.io.reader import RunData
+from mcmc.errors import InsufficientDataError, UsageError
 from mcmc.names import nearest
+from mcmc.study.cell import CellResult, cell_result, controlled_cells
 from mcmc.study.collapse import Collapse, SizeCurve, collapse
 from mcmc.study.config import Study
 from mcmc.study.directory import StudyDirectory
 from mcmc.study.extrapolate import EXPONENTS, WIDTH_EXPONENTS, Extrapolation, extrapolate
-from mcmc.study.items import Cell
-from mcmc.study.measured import MeasuredCell, check_complete, combinations, read_cell
+from mcmc.study.measured import check_complete, combinations, read_cell
 from mcmc.study.predicted import predicted_value
 from mcmc.study.settings import Settings
 from mcmc.theory.curve import solve_rs_curve
 from mcmc.theory.saddle import SaddlePoint
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """One model at one size.
-
-    Attributes:
-        cell:        what was asked for.
-        networks:    (D,) numbers of the quenched draws.
-        n_draws:     measurements of each.
-        items, n_missing, facts: as of `MeasuredCell`.
-        beta:        (K,)
-        observables: {name: (K,)}, with the same resamples of the networks; no observable of another cell shares them.
-        laws:        [temperature][layer] measured P(q^l).
-        equilibrium: verdict over all of its networks.
-        notes:       what could not be measured, and why.
-    """
-
-    cell: Cell
-    networks: np.ndarray
-    n_draws: int
-    items: list[str]
-    n_missing: int
-    facts: dict[str, Any]
-    beta: np.ndarray
-    observables: dict[str, Resampled]
-    laws: list[list[OverlapLaw]]
-    equilibrium: Equilibration
-    notes: list[str]
-
-    @property
-    def n_inputs(self) -> int:
-        """N_0."""
-        return self.cell.n_inputs
 
 
 @dataclass(frozen=True)
@@ -68,6 +27,7 @@ class Limit:
 
     Attributes:
         predicted: by the theory under `ansatz`; None where it says nothing.
+        gain: the least over sizes of what controls are worth (`CellResult.gain`); None where there are none.
     """
 
     beta: float
@@ -75,6 +35,7 @@ class Limit:
     extrapolation: Extrapolation
     predicted: float | None
     ansatz: str
+    gain: float | None
 
     def to_json(self) -> dict[str, Any]:
         """An element of "extrapolations", but for the settings."""
@@ -86,6 +47,7 @@ class Limit:
             "predicted": self.predicted,
             "n_sigma": None if self.predicted is None else found.n_sigma(self.predicted),
             "ansatz": self.ansatz,
+            "gain": self.gain,
         }
 
 
@@ -200,44 +162,10 @@ def study_results(
         measured = (read_cell(directory, cell) for cell in cells)
         results = [cell_result(one, free_energy=free_energy) for one in measured if one is not None]
         if results:
-            found.append(combine(results, ansatz=ansatz))
+            found.append(combine(controlled_cells(results), ansatz=ansatz))
     if not found:
         raise InsufficientDataError(f"{directory.path} has no finished item yet. See `mlp-gibbs study status`.")
     return StudyResults(study, [item.name for item in missing], found)
-
-
-def cell_result(measured: MeasuredCell, *, free_energy: bool = True) -> CellResult:
-    """Averages over the networks of a cell.
-
-    Raises:
-        InsufficientDataError: fewer than four networks, or no overlaps.
-    """
-    data = measured.data
-    # a seed for each size: resamples of one size must not be tied to those of another
-    bootstrap = NetworkBootstrap(data.energy.shape[1], seed=SEED + measured.cell.n_inputs)
-    averages = {observable.name: observable.resampled for observable in observables(data, bootstrap)}
-    averages |= _disorder(data, bootstrap)
-    notes = []
-    if free_energy:
-        try:
-            _, thermodynamic, _ = measured_thermodynamics(data, bootstrap)
-            averages |= {name: thermodynamic[name] for name in ("free_entropy_density", "entropy_density")}
-        except (InsufficientDataError, DisagreementError, UsageError, ConvergenceError) as error:
-            notes.append(f"no free entropy: {error}")
-    layers = range(data.config.model.depth + 1)
-    return CellResult(
-        cell=measured.cell,
-        networks=measured.networks,
-        n_draws=len(data.energy),
-        items=measured.items,
-        n_missing=measured.n_missing,
-        facts=data.facts,
-        beta=data.beta,
-        observables=averages,
-        laws=[[overlap_law(data, k, layer) for layer in layers] for k in range(len(data.beta))],
-        equilibrium=_equilibrium(data, measured.networks),
-        notes=notes,
-    )
 
 
 def combine(cells: list[CellResult], *, ansatz: str = "auto") -> CombinationResult:
@@ -255,7 +183,8 @@ def combine(cells: list[CellResult], *, ansatz: str = "auto") -> CombinationResu
             except InsufficientDataError as error:
                 refused.setdefault(str(error), []).append(f"{name} at beta = {prediction.beta:.3g}")
                 continue
-            limits.append(Limit(prediction.beta, name, found, predicted_value(prediction, name), prediction.ansatz))
+            predicted, gain = predicted_value(prediction, name), _least_gain(cells, name, prediction.beta)
+            limits.append(Limit(prediction.beta, name, found, predicted, prediction.ansatz, gain))
     reasons = [f"{_listed(places)}: {reason}" for reason, places in refused.items()]
     return CombinationResult(cells[0].cell.settings, cells, predictions, curve, limits, reasons)
 
@@ -281,7 +210,7 @@ def scale(found: CombinationResult, observable: str, beta_c: float) -> Combinati
 def _extrapolated(cells: list[CellResult], name: str, beta: float) -> Extrapolation:
     values, resamples = [], []
     for cell in cells:
-        k = int(np.argmin(np.abs(cell.beta - beta)))
+        k = cell.place_of(beta)
         resampled = cell.observables[name]
         values.append(resampled.value[k])
         resamples.append(resampled.value[k] + resampled.deviations[:, k])
@@ -293,26 +222,17 @@ def _extrapolated(cells: list[CellResult], name: str, beta: float) -> Extrapolat
     )
 
 
+def _least_gain(cells: list[CellResult], name: str, beta: float) -> float | None:
+    gains = [float(cell.gain[name][cell.place_of(beta)]) for cell in cells if name in cell.gain]
+    return min(gains, default=None)
+
+
 def _shared_names(cells: list[CellResult]) -> list[str]:
     return [name for name in cells[0].observables if all(name in cell.observables for cell in cells)]
 
 
 def _listed(places: list[str], at_most: int = 4) -> str:
     return ", ".join(places[:at_most]) + (f" and {len(places) - at_most} more" if len(places) > at_most else "")
-
-
-def _disorder(data: RunData, bootstrap: NetworkBootstrap) -> dict[str, Resampled]:
-    """Variance over networks of each layer's overlap, and its share of the whole variance: does q average itself?"""
-    found = self_averaging(data, bootstrap)
-    return {
-        f"{name}_{layer}": Resampled(part.value[:, layer], part.resamples[:, :, layer], part.n_networks)
-        for name, part in (("overlap_disorder", found.disorder), ("overlap_disorder_share", found.share))
-        for layer in range(part.value.shape[-1])
-    }
-
-
-def _equilibrium(data: RunData, networks: np.ndarray) -> Equilibration:
-    return replace(equilibration(data), networks=networks)
 
 
 def _verdict(cell: CellResult) -> dict[str, Any]:

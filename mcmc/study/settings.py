@@ -48,7 +48,7 @@ def label(settings: Settings) -> str:
 def _full(value: Any) -> str:
     if isinstance(value, list):
         return "x".join(map(_full, value))
-    return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _short(value: Any) -> str:

@@ -79,6 +79,68 @@ class HmcEnd(NamedTuple):
     is_nonfinite: Tensor
 
 
+class SweepPlan(NamedTuple):
+    """Consecutive sweeps of HMC with replica exchange.
+
+    Attributes:
+        first, n_sweeps: numbers first to first + n_sweeps - 1, which number the noise and give the parity of exchange.
+        steps_per_sweep: HMC transitions between exchanges.
+        is_exchanging:   replica exchange after each sweep.
+        jitter, reproject_every: of `mcmc.kernels.hmc`.
+        until_draw, draw_every:  the sweeps after which the state is drawn: the first after until_draw sweeps, then
+            every draw_every; 0 for none.
+        with_overlaps:   overlaps are drawn beside energies.
+    """
+
+    first: int
+    n_sweeps: int
+    steps_per_sweep: int
+    is_exchanging: bool
+    jitter: float
+    reproject_every: int
+    until_draw: int
+    draw_every: int
+    with_overlaps: bool
+
+
+class SweepArrays(NamedTuple):
+    """What sweeps read and write, in place, on the device of the system.
+
+    Attributes:
+        x, energy, grad: of `mcmc.kernels.base.ChainState`; written.
+        beta, step_size, n_leapfrog: (K,) by temperature: float64, float32, int64.
+        exchange:        slot_of_temp, temp_of_slot, accept_sum, swap_count, direction and round_trips of
+            `mcmc.exchange.state.ExchangeState`; written.
+        sums:            (4, D, K, R) float64 by temperature, gains the statistics of the steps.
+        nonfinite_step, nonfinite_beta: of `mcmc.run.nonfinite.NonFiniteRecord`; written.
+    """
+
+    x: Tensor
+    energy: Tensor
+    grad: Tensor
+    beta: Tensor
+    step_size: Tensor
+    n_leapfrog: Tensor
+    exchange: Sequence[Tensor]
+    sums: Tensor
+    nonfinite_step: Tensor
+    nonfinite_beta: Tensor
+
+
+class SweepsEnd(NamedTuple):
+    """What sweeps leave behind beside the arrays that they write.
+
+    Attributes:
+        statistics: (4, D, K, R) float64 by temperature, of the steps of the last sweep.
+        energies:   (n, D, K, R) float64 by temperature, of the n draws.
+        overlaps:   of the draws, on a first axis; None where they are not drawn.
+    """
+
+    statistics: Tensor
+    energies: Tensor
+    overlaps: Overlaps | None
+
+
 class System(Protocol):
     """D quenched systems of the same shape: an energy H(x) for each, and how two of their states are compared."""
 
@@ -162,6 +224,15 @@ class System(Protocol):
         """
         ...
 
+    def fused_sweeps(
+        self, streams: Streams, swap_streams: Streams, arrays: SweepArrays, plan: SweepPlan
+    ) -> SweepsEnd | None:
+        """Several sweeps of `mcmc.run.simulation.Simulation` in one call, with the same bits.
+
+        None where there is no such call.
+        """
+        ...
+
     def overlaps(self, x: Tensor) -> Overlaps:
         """Overlaps of the replicas of x, (D, K, R, n0) in temperature order."""
         ...
@@ -191,5 +262,9 @@ class Uncompiled:
         return None
 
     def fused_hmc(self, *arguments: object, **options: object) -> HmcEnd | None:
+        """None: no such call."""
+        return None
+
+    def fused_sweeps(self, *arguments: object, **options: object) -> SweepsEnd | None:
         """None: no such call."""
         return None

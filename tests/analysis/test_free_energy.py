@@ -145,12 +145,22 @@ def test_mbar_without_a_block_is_a_new_solution():
     """The Newton step against `pymbar` on the draws that are left."""
     energy, _ = gaussian_ladder(n_networks=1, n_draws=400)
     blocks = np.arange(400) * 20 // 400
-    stepped = mbar_log_z(BETA, energy[:, 0], blocks)
+    nowhere = np.zeros(len(BETA))
+    stepped = mbar_log_z(BETA, energy[:, 0], blocks, nowhere)
     for block in (0, 7):
         kept = blocks != block
-        again = mbar_log_z(BETA, energy[kept, 0], (blocks[kept] > 10).astype(int))[0]
+        again = mbar_log_z(BETA, energy[kept, 0], (blocks[kept] > 10).astype(int), nowhere)[0]
         moved = np.abs(again - stepped[0]).max()
         assert np.abs(again - stepped[1 + block]).max() < 0.05 * moved
+
+
+def test_where_mbar_starts_decides_nothing():
+    energy, _ = gaussian_ladder(n_networks=1, n_draws=200)
+    blocks = np.arange(200) * 20 // 200
+    from_zero, from_far = (
+        mbar_log_z(BETA, energy[:, 0], blocks, start) for start in (np.zeros(len(BETA)), 3 * np.arange(len(BETA)))
+    )
+    assert np.abs(from_zero - from_far).max() < 1e-8
 
 
 # --- a run whose log Z is known

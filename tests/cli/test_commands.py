@@ -16,7 +16,7 @@ from mcmc.io.reader import read_run
 from mcmc.run.simulation import Simulation
 from tests.plots.test_figures import assert_is_a_picture
 from tests.support.cli import answer_of, invoke, json_of
-from tests.support.runs import as_toml, contents, finished, small_config, small_data
+from tests.support.runs import as_toml, contents, finished, small_config, small_data, stopping_at
 
 LINEAR = {"model": {"activation": "linear", "n_networks": 4}}
 
@@ -107,15 +107,9 @@ def test_set_and_device(capsys, tmp_path, toml):
 
 @pytest.mark.parametrize("mode", ["json", "text"])
 def test_signal_gives_75(capsys, tmp_path, toml, monkeypatch, mode):
-    true_advance = Simulation.advance
-
-    def advance(self):
-        statistics = true_advance(self)
-        if self.sweep == 100:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return statistics
-
-    monkeypatch.setattr(Simulation, "advance", advance)
+    monkeypatch.setattr(
+        Simulation, "advance_by", stopping_at([100], lambda sweep: os.kill(os.getpid(), signal.SIGTERM))
+    )
     answer = invoke(capsys, "run", toml, "--out", tmp_path / "run", *(["--json"] if mode == "json" else []))
     assert answer.status == EXIT_INTERRUPTED == 75
     if mode == "json":
@@ -144,8 +138,8 @@ def test_dry_run(capsys, tmp_path, toml, monkeypatch):
         "estimated_seconds",
         "n_segments",
     } <= record.keys()
-    uses = {"weights", "positions", "activations", "series_of_a_segment", "histograms", "total"}
-    assert record["memory_bytes"].keys() == uses
+    uses = {"weights", "packed_weights", "positions", "activations", "series_of_a_segment", "histograms"}
+    assert record["memory_bytes"].keys() == uses | {"files_being_written", "total"}
     text = answer_of(capsys, "run", toml, "--dry-run")
     for words in ("chains", "memory", "FLOPs per sweep", "time per sweep", "whole run"):
         assert words in text

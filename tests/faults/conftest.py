@@ -1,18 +1,18 @@
 """One server for all tests of faults, and a count of what was injected and what came of it: `make faults` prints it."""
 
 import os
-from collections import Counter, defaultdict
 
 import pytest
 
 from tests.faults.harness import Server
+from tests.support.tally import Table, new_table, write_table
 
 IS_FULL = os.environ.get("MLP_GIBBS_FAULTS") == "full"  # hundreds of kills, every system call: `make faults`
-TABLE = pytest.StashKey[dict[str, Counter]]()
+TABLE = pytest.StashKey[Table]()
 
 
 def pytest_configure(config):
-    config.stash[TABLE] = defaultdict(Counter)
+    config.stash[TABLE] = new_table()
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +40,5 @@ def tally(request):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    table = config.stash[TABLE]
-    if not table:
-        return
     outcomes = ("same bytes", "refused in words", "caught", "WRONG")
-    terminalreporter.section("faults injected")
-    terminalreporter.write_line("| fault | " + " | ".join(("injected", *outcomes)) + " |")
-    terminalreporter.write_line("|---|" + "---:|" * (len(outcomes) + 1))
-    for fault, counts in table.items():
-        cells = [str(counts.total()), *(str(counts[outcome]) for outcome in outcomes)]
-        terminalreporter.write_line(f"| {fault} | " + " | ".join(cells) + " |")
+    write_table(terminalreporter, "faults injected", ("fault", "injected"), outcomes, config.stash[TABLE])

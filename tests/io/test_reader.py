@@ -1,8 +1,11 @@
 """All segments as one: series joined, sums added, rates averaged; a gap or a stranger among them is told."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from mcmc.analysis.measured import network_means
 from mcmc.config import parse_config
 from mcmc.errors import InsufficientDataError, RunDirectoryError, SegmentError
 from mcmc.io.directory import RUN_FILE, RunDirectory
@@ -121,3 +124,43 @@ def test_run_without_overlaps(tmp_path):
 def test_facts(tmp_path):
     invented_run(tmp_path, n_segments=1)
     assert read_run(tmp_path).facts == RunDirectory(tmp_path).read_json(RUN_FILE)
+
+
+def long_run(path, n_segments, n_draws=5_000):
+    """Series of megabytes in each segment."""
+    directory, arrays = RunDirectory(path), invented_arrays()
+    directory.open_for(CONFIG, {})
+    rng = np.random.default_rng(1)
+    series = {name: rng.normal(size=(n_draws, *arrays[name].shape[1:])) for name in TIME_SERIES}
+    scales = invented_scales() | {"draw": np.arange(1, n_draws + 1)}
+    for index in range(n_segments):
+        write_segment(directory.segment(index), arrays | series, scales, attributes_of(index=index))
+    return sum(series[name].astype(DATASETS[name].dtype).nbytes for name in TIME_SERIES)
+
+
+def peak_of(path, use):
+    tracemalloc.start()
+    use(read_run(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_directory(tmp_path):
+    """Means and sums need one segment at a time; whoever asks for a series gets it once, no parts copied."""
+    size = long_run(tmp_path / "short", 2)
+    assert long_run(tmp_path / "long", 12) == size
+    short, long = (peak_of(tmp_path / name, network_means) for name in ("short", "long"))
+    assert long < short + 0.2 * size
+    whole = peak_of(tmp_path / "long", lambda data: [data.arrays[name] for name in TIME_SERIES])
+    assert 12 * size < whole < 12 * size + short, "the same measure sees what is kept"
+
+
+def test_means_are_those_of_the_series(tmp_path):
+    invented_run(tmp_path)
+    data = read_run(tmp_path)
+    for name in TIME_SERIES:
+        before = data.mean(name)
+        np.testing.assert_allclose(before, data.arrays[name].mean((0, 3), dtype=np.float64), rtol=1e-12)
+        np.testing.assert_array_equal(before, data.mean(name))
+    assert (data.n_draws, data.n_networks, data.n_overlaps) == (12, 3, 12)

@@ -7,6 +7,7 @@ import torch
 from mcmc.io.schema import Key
 from mcmc.observers.acceptance import StepDiagnostics
 from mcmc.observers.base import Measurement, StepStatistics
+from mcmc.observers.cross import CrossTemperature, cross_moments
 from mcmc.observers.histogram import OverlapHistogram
 from mcmc.observers.identity import IdentityA, WeightIdentities
 from mcmc.observers.series import Series
@@ -53,6 +54,23 @@ def seen(name, which=slice(None)):
     for one in (STEPS if name == "steps" else DRAWS)[which]:
         observer.observe(one)
     return observer
+
+
+@pytest.mark.parametrize("name", ["series", "histogram", "identity", "weight_identity"])
+@pytest.mark.parametrize("cut", [0, 1, 3, N_DRAWS])
+def test_several_at_a_time_are_the_same_bits(name, cut):
+    def stacked(draws):
+        energy = torch.stack([one.energy for one in draws])
+        between, within = (torch.stack([one.overlaps[i] for one in draws]) for i in (0, 1))
+        identity = (torch.stack([one.overlaps.weight_identity[i] for one in draws]) for i in (0, 1))
+        return Measurement(BETA, energy, N_SITES, Overlaps(between, within, WeightIdentity(*identity)))
+
+    found, wanted = MAKE[name](), seen(name)
+    for draws in (DRAWS[:cut], DRAWS[cut:]):
+        if draws:
+            found.observe_all(stacked(draws))
+    for key, tensor in wanted.tensors.items():
+        assert torch.equal(found.tensors[key], tensor), key
 
 
 def assert_same_result(found, wanted, *, rtol):
@@ -202,3 +220,25 @@ def test_nothing_seen(name):
     result = MAKE[name]().result()
     assert all(np.isfinite(array).all() for array in result.values())
     assert not any(array.any() for key, array in result.items() if key != Key.EDGES)
+
+
+def test_cross_moments_against_loops():
+    """Both orders of every pair of different replicas, never a replica with itself."""
+    x = torch.randn((D, K, R, N_SITES), generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    found = cross_moments(x)
+    for m in range(4):
+        expected = np.zeros((D, K, K))
+        for r in range(R):
+            for s in range(R):
+                if r != s:
+                    q = np.einsum("dkn,djn->dkj", x[:, :, r].numpy(), x[:, :, s].numpy()) / N_SITES
+                    expected += 0.5 * q ** (m + 1)
+        assert np.allclose(found[..., m].numpy(), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_cross_temperature_adds_up():
+    observer = CrossTemperature(D, K, CPU)
+    parts = [torch.randn((D, K, K, 4), generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (1, 2)]
+    for part in parts:
+        observer.observe(Measurement(BETA, torch.zeros(SHAPE), N_SITES, None, part))
+    assert np.allclose(observer.result()[Key.CROSS_MOMENT_SUM], (parts[0] + parts[1]).numpy())

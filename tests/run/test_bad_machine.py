@@ -8,7 +8,8 @@ import torch
 
 from mcmc import native
 from mcmc.errors import ConfigError, DeviceError
-from mcmc.run import build, driver
+from mcmc.run import driver
+from mcmc.run.memory import memory_bytes
 from tests.support.runs import finished, small_config
 
 
@@ -31,7 +32,7 @@ def test_forces_that_the_processor_lacks(tmp_path, monkeypatch):
 def test_networks_that_do_not_fit(tmp_path, monkeypatch):
     """Refused before anything is written, with the sizes and what would fit."""
     config = small_config(model={"n_networks": 1000, "n_inputs": 64, "width_ratios": [4.0, 4.0]})
-    weights = build.memory_bytes(config)["weights"]
+    weights = memory_bytes(config)["weights"]
     monkeypatch.setattr(driver, "available_memory_bytes", lambda device: weights)
     with pytest.raises(ConfigError, match=r"needs about .* GiB and cpu has .* GiB free\. About \d+ networks"):
         finished(config, tmp_path / "run")

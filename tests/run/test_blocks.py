@@ -14,7 +14,7 @@ from mcmc.kernels.registry import KERNELS
 from mcmc.rng import Purpose
 from mcmc.run.driver import run
 from mcmc.run.simulation import Simulation
-from tests.support.runs import contents, finished, small_config
+from tests.support.runs import contents, finished, small_config, stopping_at
 
 SHORT = {"n_burn_in": 40, "n_sweeps": 10, "measure_every": 1}
 
@@ -62,16 +62,12 @@ def test_threads_blocks_and_kills_together(tmp_path, kernel):
         )
 
     whole = finished(config(5), tmp_path / "whole")
-    true_advance = Simulation.advance
 
-    def advance(self):
-        statistics = true_advance(self)
-        if self.sweep in (13, 44):
-            os.kill(os.getpid(), signal.SIGTERM)
-        return statistics
+    def stop(sweep):
+        os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Simulation, "advance", advance)
+        patched.setattr(Simulation, "advance_by", stopping_at((13, 44), stop))
         try:
             for n_threads, block, sweep in ((4, 1, 13), (2, 5, 44), (1, 2, total)):
                 torch.set_num_threads(n_threads)

@@ -20,7 +20,7 @@ from mcmc.run.driver import run
 from mcmc.run.precision import choose_forces
 from mcmc.run.simulation import Simulation
 from tests.support.coarse import emulate
-from tests.support.runs import contents, finished, small_config
+from tests.support.runs import contents, finished, small_config, stopping_at
 
 CPU = torch.device("cpu")
 HAS_TILES = "amx" in native.engines()
@@ -166,16 +166,12 @@ def test_resume_with_coarse_forces(often, tmp_path, monkeypatch, falls_back):
     with pytest.warns(RuntimeWarning) if falls_back else nullcontext():
         whole = finished(config, tmp_path / "whole")
         other = finished(config_of("float32", model={"n_inputs": 24}), tmp_path / "other")
-        true_advance, n_since = Simulation.advance, [0]
 
-        def advance(self):
-            statistics = true_advance(self)
-            n_since[0] += 1
-            if n_since[0] % 7 == 0:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return statistics
+        def stop(sweep):
+            os.kill(os.getpid(), signal.SIGTERM)
 
-        monkeypatch.setattr(Simulation, "advance", advance)
+        total = config.run.n_burn_in + config.run.n_sweeps
+        monkeypatch.setattr(Simulation, "advance_by", stopping_at(range(7, total + 1, 7), stop))
         while not run(config, tmp_path / "run", is_quiet=True).is_complete:
             pass
     assert contents(tmp_path / "run") == whole

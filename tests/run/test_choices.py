@@ -7,7 +7,8 @@ import torch
 
 from mcmc.errors import DeviceError
 from mcmc.run import build, driver, precision
-from mcmc.run.build import choose_blocks, memory_bytes, resolve_device, with_blocks
+from mcmc.run.build import choose_blocks, resolve_device, with_blocks
+from mcmc.run.memory import memory_bytes
 from mcmc.run.precision import choose_forces
 from mcmc.systems.mlp import batched
 from mcmc.systems.mlp.fused import FusedNetworks
@@ -23,7 +24,7 @@ def free_memory(monkeypatch, size: float) -> None:
 def test_blocks_follow_the_free_memory(monkeypatch):
     """All networks where they fit, else as few equal blocks as do, down to one network at a time."""
     config = small_config(model={"n_networks": 64, "n_inputs": 64, "width_ratios": [2.0, 2.0]})
-    needed = {size: sum(memory_bytes(with_blocks(config, size)).values()) for size in range(1, 65)}
+    needed = {size: sum(memory_bytes(with_blocks(config, size), CUDA).values()) for size in range(1, 65)}
     seen = set()
     for free in [2 * needed[64], *(needed[size] / build.SHARE_OF_FREE_MEMORY + 1 for size in (64, 32, 22, 8, 1)), 0]:
         free_memory(monkeypatch, free)

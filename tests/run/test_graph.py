@@ -28,8 +28,7 @@ def chain(config, recorder=None, *, n_sweeps=14, device=CPU):
     production = Production(config, simulation)
     production.begin()
     for _ in range(n_sweeps):
-        simulation.advance()
-        production.after_sweep()
+        production.advance_by(1)
     simulation.raise_if_nonfinite()
     return simulation.to_arrays()[0] | production.to_arrays()[0]
 

@@ -43,6 +43,7 @@ def poison(monkeypatch, kernel, at_step, value, chain=CHAIN):
             return true_step(self, streams, system, state, beta, params, step)
 
     monkeypatch.setattr(kernel, "step", step)
+    monkeypatch.setattr(MlpSystem, "fused_sweeps", lambda self, *_: None)
     return betas
 
 
@@ -132,6 +133,7 @@ def test_first_step_of_several_is_named():
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Hmc, "step", step)
+        patched.setattr(MlpSystem, "fused_sweeps", lambda self, *_: None)
         patched.setattr(Simulation, "raise_if_nonfinite", lambda self: None)
         for _ in range(6):
             simulation.advance()

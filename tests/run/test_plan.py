@@ -12,7 +12,8 @@ from mcmc.config import parse_config
 from mcmc.errors import ConfigError, DeviceError
 from mcmc.kernels.registry import KERNELS
 from mcmc.run import build
-from mcmc.run.build import memory_bytes, resolve_device
+from mcmc.run.build import resolve_device
+from mcmc.run.memory import memory_bytes
 from mcmc.run.plan import flops_per_sweep, plan
 from mcmc.run.production import Production
 from mcmc.run.simulation import Simulation
@@ -46,7 +47,7 @@ def test_flops_by_hand():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n_replicas", [2, 3])
 def test_memory_of_what_is_kept(dtype, n_replicas):
-    """Weights, the series and the histograms weigh what their tensors do; positions cover the chain state."""
+    """Weights, their packed copies, the series and the histograms weigh what their tensors do."""
     config = small_config(model=DEEP, run={"dtype": dtype}, tempering={"n_replicas": n_replicas})
     memory = memory_bytes(config)
     simulation = Simulation.start(config, torch.device("cpu"))
@@ -56,13 +57,16 @@ def test_memory_of_what_is_kept(dtype, n_replicas):
     series = production.observers["series"].tensors
     assert memory["series_of_a_segment"] == sum(t.nbytes for name, t in series.items() if name != "n")
     assert memory["histograms"] == production.observers["histogram"].tensors["counts"].nbytes
-    state = simulation.chains[0]
-    assert memory["positions"] == 2 * 3 * state.x.nbytes
-    layers = simulation.system.layers(state.x)[1:]
-    assert memory["activations"] == 3 * sum(a.nbytes for a in layers)
+    packed = getattr(simulation.system._fused, "arguments", None)
+    if packed is not None:
+        tensors = {t.data_ptr(): t.nbytes for of_a_use in packed[1:4] for t in of_a_use}
+        assert memory["packed_weights"] == sum(tensors.values())
+    else:
+        assert memory["packed_weights"] == (0 if dtype == "float64" else memory["weights"])
 
 
-def test_memory_by_hand():
+def test_memory_by_hand(monkeypatch):
+    monkeypatch.setenv("MLP_GIBBS_SIMD", "none")
     config = small_config(
         model={"n_inputs": 100, "width_ratios": [2.0], "n_networks": 10},
         run={"block_networks": 4, "n_sweeps": 1000, "measure_every": 1},
@@ -71,19 +75,20 @@ def test_memory_by_hand():
     chains = 10 * 4 * 2
     assert memory_bytes(config) == {
         "weights": 10 * (100 * 200 + 200) * 4,
-        "positions": 6 * chains * 100 * 4,
-        "activations": 3 * 200 * (4 * 4 * 2) * 4,
+        "packed_weights": 10 * (100 * 200 + 200) * 4,
+        "positions": 10 * chains * 100 * 4,
+        "activations": 7 * 200 * (4 * 4 * 2) * 4,
         "series_of_a_segment": 50 * (8 * chains + 4 * 2 * (chains + chains // 2)),
         "histograms": 8 * 2 * 10 * 4 * 100,
+        "files_being_written": 2 * 50 * 20 * chains + 3 * 8 * 2 * 10 * 4 * 100 - 8 * chains * 100 * 4 - 2 * 200 * 128,
     }
 
 
 def test_blocks_save_activations_only():
     whole, blocks = (memory_bytes(small_config(run={"block_networks": n})) for n in (None, 1))
     assert blocks["activations"] * 3 == whole["activations"]
-    assert {k: v for k, v in whole.items() if k != "activations"} == {
-        k: v for k, v in blocks.items() if k != "activations"
-    }
+    others = whole.keys() - {"activations", "files_being_written"}
+    assert {k: whole[k] for k in others} == {k: blocks[k] for k in others}
 
 
 def test_run_without_overlaps_is_smaller():
@@ -177,3 +182,12 @@ def test_a_device_that_is_not_there(tmp_path):
         driver.run(config, tmp_path / "run")
     assert caught.value.exit_code == 2
     assert not (tmp_path / "run").exists()
+
+
+def test_sweeps_that_would_take_hours_are_planned_at_once():
+    """10^4 trajectories of 10^4 steps a sweep: the pilot takes shorter ones and says how long those would take."""
+    config = small_config(sampler={"n_leapfrog": 10_000, "steps_per_sweep": 10_000})
+    once = plan(small_config(sampler={"n_leapfrog": 1000}))
+    found = plan(config)
+    assert found.config.sampler == config.sampler
+    assert 1e4 < found.seconds_per_sweep / once.seconds_per_sweep < 1e7

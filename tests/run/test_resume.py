@@ -25,6 +25,7 @@ from tests.support.runs import (
     interrupted_command,
     small_config,
     small_data,
+    stopping_at,
 )
 
 N_BURN_IN, SEGMENT = 90, 16
@@ -129,16 +130,11 @@ def test_stopped_again_and_again(tmp_path, monkeypatch, kernel):
     """Every 7 sweeps, so that every part of the loop is a place where a run was cut; each time by a real signal."""
     config = small_config(sampler={"kernel": kernel})
     whole = finished(config, tmp_path / "whole")
-    true_advance, n_since = Simulation.advance, [0]
 
-    def advance(self):
-        statistics = true_advance(self)
-        n_since[0] += 1
-        if n_since[0] % 7 == 0:
-            os.kill(os.getpid(), SIGNALS[n_since[0] % 3])
-        return statistics
+    def stop(sweep):
+        os.kill(os.getpid(), SIGNALS[sweep % 3])
 
-    monkeypatch.setattr(Simulation, "advance", advance)
+    monkeypatch.setattr(Simulation, "advance_by", stopping_at(range(7, N_TOTAL + 1, 7), stop))
     outcomes = [run(config, tmp_path / "run", is_quiet=True)]
     while not outcomes[-1].is_complete:
         outcomes.append(run(config, tmp_path / "run", is_quiet=True))
@@ -150,15 +146,11 @@ def test_stopped_again_and_again(tmp_path, monkeypatch, kernel):
 
 def test_settings_that_may_change_between_attempts(tmp_path, monkeypatch, uninterrupted):
     """Blocks, checkpoint interval, device name: another choice on resuming leaves the bytes alone."""
-    true_advance = Simulation.advance
 
-    def advance(self):
-        statistics = true_advance(self)
-        if self.sweep in (30, 100, 110):
-            os.kill(os.getpid(), signal.SIGTERM)
-        return statistics
+    def stop(sweep):
+        os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Simulation, "advance", advance)
+    monkeypatch.setattr(Simulation, "advance_by", stopping_at((30, 100, 110), stop))
     for changes in ({}, {"block_networks": 1}, {"block_networks": 2, "checkpoint_every_s": 0.01}, {"device": "auto"}):
         outcome = run(small_config(run=changes), tmp_path / "run", is_quiet=True)
     assert outcome.is_complete

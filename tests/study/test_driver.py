@@ -1,6 +1,7 @@
 """What becomes of a study when attempts at its items end early, fail, or never end."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -105,5 +106,7 @@ def test_two_drivers_do_not_share_a_directory(tmp_path, study, attempt):
     attempt()
     (tmp_path / "out/items/n0006_net000000/segments").rename(tmp_path / "aside")
     RunDirectory(tmp_path / "out").path.joinpath("lock").write_text('{"pid": 1, "host": "elsewhere"}')
+    before = (tmp_path / "out/study.json").read_bytes()
     with pytest.raises(RunDirectoryError, match="is being written by process 1 on elsewhere"):
-        attempt()
+        run_study(replace(study, n_networks=(8, 8)), tmp_path / "out", HereEngine([]), is_quiet=True)
+    assert (tmp_path / "out/study.json").read_bytes() == before

@@ -18,7 +18,7 @@ from mcmc.study.engine import LocalEngine, SlurmEngine
 from mcmc.study.progress import sweeps_done
 from tests.support.cli import invoke
 from tests.support.runs import INSTALLED
-from tests.support.studies import contents_of, reference_of, write_study
+from tests.support.studies import contents_of, is_run, processes_of, reference_of, write_study
 
 N_KILLS = 20
 # seconds of work an item, with a checkpoint every few sweeps, so that kills find it at work and cost little
@@ -33,21 +33,6 @@ def path(tmp_path):
 @pytest.fixture
 def reference(tmp_path, path):
     return reference_of(load_study(path), tmp_path / "reference")
-
-
-def processes_of(study) -> list[psutil.Process]:
-    """Runs of items, and the managers of Parsl's workers."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or ["bash"]
-        is_ours = any(str(study) in word for word in words) and "bash" not in words[0]
-        if is_ours and ("mcmc.study.work" in words or any("worker_pool" in word for word in words)):
-            found.append(process)
-    return found
-
-
-def is_run(process: psutil.Process) -> bool:
-    return "mcmc.study.work" in process.info["cmdline"]
 
 
 def test_killing_workers_changes_nothing(tmp_path, path, reference):

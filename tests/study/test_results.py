@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mcmc.analysis.bootstrap import SEED, NetworkBootstrap, Resampled
-from mcmc.analysis.observables import observables
+from mcmc.analysis.measured import network_means
 from mcmc.compare.prediction import Prediction
 from mcmc.plots.study import collapse_figure
 from mcmc.plots.style import save
@@ -36,18 +36,24 @@ def results(directory):
 
 
 def test_a_limit_is_that_of_the_network_averages(results, directory):
+    """With 16 networks at the other sizes, one control is used: identity A, its slope from those sizes."""
     (found,) = results.combinations
-    values, resamples = [], []
-    for cell in found.cells:
-        data = read_cell(directory, cell.cell).data
-        bootstrap = NetworkBootstrap(8, seed=SEED + cell.n_inputs)
-        energy = observables(data, bootstrap)[0].resampled
-        values.append(energy.value[-1])
-        resamples.append(energy.value[-1] + energy.deviations[:, -1])
-    expected = extrapolate(np.array(SIZES), np.array(values), np.stack(resamples, axis=1))
+    means = [network_means(read_cell(directory, cell.cell).data) for cell in found.cells]
+    y = [of.energy[:, -1] for of in means]
+    z = [of.identity_difference()[:, -1] for of in means]
+    covariance = np.array([n * 8 * np.cov(a, b, bias=True)[0, 1] for n, a, b in zip(SIZES, y, z, strict=True)])
+    variance = np.array([n * 8 * b.var() for n, b in zip(SIZES, z, strict=True)])
+    slopes = (covariance.sum() - covariance) / (variance.sum() - variance)
+    averages = [
+        NetworkBootstrap(8, seed=SEED + n).mean(a - slope * b)
+        for n, a, b, slope in zip(SIZES, y, z, slopes, strict=True)
+    ]
+    values = np.array([average.value for average in averages])
+    resamples = np.stack([average.value + average.deviations for average in averages], axis=1)
+    expected = extrapolate(np.array(SIZES), values, resamples)
     limit = found.select("energy_density")[-1]
-    assert limit.extrapolation.value == expected.value
-    assert limit.extrapolation.stderr == expected.stderr
+    assert limit.extrapolation.value == pytest.approx(expected.value, rel=1e-10)
+    assert limit.extrapolation.stderr == pytest.approx(expected.stderr, rel=1e-8)
     assert limit.predicted == found.predictions[-1].energy_density
 
 

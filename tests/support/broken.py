@@ -23,6 +23,7 @@ true_project = Sphere.project_tangent
 def in_parts(monkeypatch) -> None:
     """Steps and exchange operation by operation, so that one of them can be replaced."""
     monkeypatch.setattr(MlpSystem, "fused_hmc", lambda self, *_, **__: None)
+    monkeypatch.setattr(MlpSystem, "fused_sweeps", lambda self, *_: None)
     monkeypatch.setattr(ops, "_is_counted_in_one_call", lambda energy: False)
 
 
@@ -88,6 +89,7 @@ def stale_energy_after_swap(monkeypatch) -> None:
         return statistics
 
     monkeypatch.setattr(Simulation, "explore", explore)
+    monkeypatch.setattr(MlpSystem, "fused_sweeps", lambda self, *_: None)
 
 
 def shared_stream(monkeypatch) -> None:

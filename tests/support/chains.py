@@ -1,11 +1,12 @@
 """Small runs of the real thing (`Simulation`, the loop that production uses) on targets with exact answers."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from mcmc.config import parse_config
+from mcmc.config import RunConfig, parse_config
 from mcmc.run.replicas import draw_replicas
 from mcmc.run.simulation import Simulation
 from mcmc.systems.mlp.exact import ExactMoments, linear_field, quadrature_moments, von_mises_fisher
@@ -26,7 +27,7 @@ class Draws:
     simulation: Simulation
 
 
-def simulate(
+def small_config(
     *,
     activation: str = "linear",
     n_inputs: int = 8,
@@ -36,8 +37,6 @@ def simulate(
     betas: tuple[float, ...] = BETAS,
     n_networks: int = 2,
     n_replicas: int = 128,
-    n_burn_in: int = 50,
-    n_draws: int = 150,
     seed: int = 20,
     sigma_b: float = 0.0,
     n_leapfrog: int | list[int] = 4,
@@ -45,9 +44,9 @@ def simulate(
     step_size: float | None = None,
     dtype: str = "float64",
     force_dtype: str = "auto",
-) -> Draws:
-    """Many short independent replicas at fixed temperatures and step sizes."""
-    config = parse_config(
+) -> RunConfig:
+    """Many independent replicas at fixed temperatures and step sizes."""
+    return parse_config(
         {
             "model": {
                 "activation": activation,
@@ -66,10 +65,14 @@ def simulate(
                 "force_dtype": force_dtype,
             },
             "tempering": {"betas": list(betas), "n_replicas": n_replicas, "exchange": exchange},
-            "run": {"seed": seed, "dtype": dtype, "n_burn_in": 0, "n_sweeps": n_draws},
+            "run": {"seed": seed, "dtype": dtype, "n_burn_in": 0, "n_sweeps": 1000},
         }
     )
-    draws = draw_replicas(config, n_burn_in=n_burn_in, n_draws=n_draws)
+
+
+def simulate(*, n_burn_in: int = 50, n_draws: int = 150, **sizes: Any) -> Draws:
+    """Short chains of `small_config(**sizes)`."""
+    draws = draw_replicas(small_config(**sizes), n_burn_in=n_burn_in, n_draws=n_draws)
     diagnostics = draws.simulation.diagnostics.tensors
     mean_exp = diagnostics["exp_minus_energy_error"] / diagnostics["n_steps"]
     return Draws(draws.energy, draws.overlap, mean_exp.numpy(), draws.simulation)

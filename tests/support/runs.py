@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from mcmc.config import RunConfig, parse_config
 from mcmc.io.directory import BURN_IN_FILE, RunDirectory
 from mcmc.run.driver import run
+from mcmc.run.simulation import Simulation
+from mcmc.run.stretch import NO_DRAWS, Stretch
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = str(Path(sys.executable).parent / "mlp-gibbs")  # of this environment, whatever PATH says
@@ -82,10 +85,23 @@ def _python(*arguments: str, timeout: float = 120) -> subprocess.CompletedProces
     )
 
 
+def stopping_at(places: Iterable[int], act: Callable[[int], None]) -> Callable[..., Stretch]:
+    """A `Simulation.advance_by` whose calls end where so many sweeps are done, and which acts there."""
+    advance_by, wanted = Simulation.advance_by, sorted(places)
+
+    def stopping(self, n_sweeps, draws=NO_DRAWS):
+        ahead = [place - self.sweep for place in wanted if place > self.sweep]
+        stretch = advance_by(self, min([n_sweeps, *ahead]), draws)
+        if self.sweep in wanted:
+            act(self.sweep)
+        return stretch
+
+    return stopping
+
+
 def _send_at(name: str, place: str) -> None:
     from mcmc.io import checkpoint
     from mcmc.run.production import Production
-    from mcmc.run.simulation import Simulation
 
     kind, number = place.split(":")
 
@@ -93,15 +109,7 @@ def _send_at(name: str, place: str) -> None:
         os.kill(os.getpid(), getattr(signal, name))
 
     if kind == "sweep":
-        advance = Simulation.advance
-
-        def advance_and_send(self):
-            statistics = advance(self)
-            if self.sweep == int(number):
-                send()
-            return statistics
-
-        Simulation.advance = advance_and_send
+        Simulation.advance_by = stopping_at([int(number)], lambda sweep: send())
     elif kind == "segment":
         write = Production.write_segment
 

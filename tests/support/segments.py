@@ -13,6 +13,7 @@ LENGTHS = {
     "draw": 4,
     "network": 3,
     "temperature": 3,
+    "other_temperature": 3,
     "neighbour": 2,
     "replica": 2,
     "slot": 3,

@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import psutil
 import tomli_w
 
 from mcmc.run.driver import run
@@ -80,3 +81,19 @@ def reference_of(study: Study, folder: Path) -> dict[str, dict[str, bytes]]:
     return {
         item.name: finished(item.config, folder / item.name) for item in sorted(study.items(), key=lambda i: i.name)
     }
+
+
+def processes_of(study) -> list[psutil.Process]:
+    """Runs of items, and the managers of Parsl's workers."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or ["bash"]
+        is_ours = any(str(study) in word for word in words) and "bash" not in words[0]
+        if is_ours and ("mcmc.study.work" in words or any("worker_pool" in word for word in words)):
+            found.append(process)
+    return found
+
+
+def is_run(process: psutil.Process) -> bool:
+    """Of an item, in contrast to a manager of workers."""
+    return "mcmc.study.work" in process.info["cmdline"]

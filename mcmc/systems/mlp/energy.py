@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mcmc.rng import Streams
-from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd
+from mcmc.systems.base import HmcEnd, Overlaps, SweepArrays, SweepPlan, SweepsEnd, TrajectoryEnd
 from mcmc.systems.manifolds import Sphere
 from mcmc.systems.mlp.batched import BatchedNetworks
 from mcmc.systems.mlp.fused import FusedNetworks
@@ -119,6 +119,16 @@ class MlpSystem:
         arrays = (x, energy, grad, fresh, beta, step_size, n_leapfrog)
         return self._fused.hmc(streams, step, *arrays, jitter=jitter, reproject_every=reproject_every)
 
+    def fused_sweeps(
+        self, streams: Streams, swap_streams: Streams, arrays: SweepArrays, plan: SweepPlan
+    ) -> SweepsEnd | None:
+        # a thread takes whole networks; where these are few, single sweeps in tiles of chains keep more threads busy
+        n_threads = torch.get_num_threads()
+        has_idle_threads = n_threads > 1 and len(self.network_ids) < 2 * n_threads
+        if not isinstance(self._fused, FusedNetworks) or has_idle_threads:
+            return None
+        return self._fused.sweeps(streams, swap_streams, arrays, plan)
+
     def _forward_and_back(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """a^L and dH/dx."""
         net, phi, dphi = self.networks, self.networks.activation.phi, self.networks.activation.dphi
@@ -149,12 +159,11 @@ class MlpSystem:
 
         With two replicas or more also what the identities of the weights need (`weight_identity`).
         """
+        if isinstance(self._fused, FusedNetworks):
+            return self._fused.overlaps(x)
         shape = x.shape[:3]
         preactivations, outputs = self._layers(x.flatten(1, 2))
-        if isinstance(self._fused, FusedNetworks):
-            overlaps = self._fused.overlaps(x)
-        else:
-            overlaps = _overlaps_of([a.view(*shape, -1) for a in outputs])
+        overlaps = _overlaps_of([a.view(*shape, -1) for a in outputs])
         if shape[2] == 1:
             return overlaps
         h = [h.view(*shape, -1) for h in preactivations]

@@ -5,6 +5,8 @@
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 from typing import Self
 
 import torch
@@ -12,9 +14,10 @@ from torch import Tensor
 
 from mcmc import native
 from mcmc.rng import Purpose, Streams
-from mcmc.systems.base import HmcEnd, Overlaps, TrajectoryEnd
+from mcmc.systems.base import HmcEnd, Overlaps, SweepArrays, SweepPlan, SweepsEnd, TrajectoryEnd, WeightIdentity
 from mcmc.systems.mlp.activations import Activation
 from mcmc.systems.mlp.networks import Networks
+from mcmc.types import Widths
 
 # a float32 is the sum of three bfloat16 numbers; the tile unit multiplies those that are kept
 FORCE_PARTS = {"float32": 3, "bfloat16_3x": 2, "bfloat16": 1}
@@ -29,9 +32,11 @@ class FusedNetworks:
         arguments: what every operator takes after its own arguments: widths, packed weights and transposes for the
             forces, packed weights for the energies, biases, readout, activation and its parameters, precision of the
             forces, engine.
+        networks: that were packed.
     """
 
     arguments: tuple[object, ...]
+    networks: Networks
 
     @classmethod
     def pack(cls, networks: Networks, forces: str, engine: str) -> Self:
@@ -53,7 +58,8 @@ class FusedNetworks:
                 parameters,
                 forces,
                 engine,
-            )
+            ),
+            networks,
         )
 
     @classmethod
@@ -64,6 +70,16 @@ class FusedNetworks:
             return None
         return cls.pack(networks, forces, engine)
 
+    @staticmethod
+    def packed_bytes(widths: Widths, n_networks: int, forces: str, engine: str) -> int:
+        """What `pack` will keep beside the weights."""
+        pack, parts = torch.ops.mlp_gibbs.pack_mlp, FORCE_PARTS[forces]
+        shapes = [torch.empty((n_networks, n_out, n_in), device="meta") for n_in, n_out in pairwise(widths)]
+        kept = [(False, parts), (True, parts)]
+        if engine == "amx" and parts < ENERGY_PARTS:
+            kept.append((False, ENERGY_PARTS))
+        return sum(pack(w, transposed, n, engine).numel() for w in shapes for transposed, n in kept)
+
     def narrow(self, start: int, stop: int) -> Self:
         """Networks start to stop - 1, sharing their memory."""
 
@@ -72,7 +88,8 @@ class FusedNetworks:
                 return [cut(entry) for entry in value]
             return value[start:stop] if isinstance(value, Tensor) else value
 
-        return replace(self, arguments=tuple(cut(value) for value in self.arguments))
+        arguments = tuple(cut(value) for value in self.arguments)
+        return replace(self, arguments=arguments, networks=self.networks.narrow(start, stop))
 
     def energy(self, x: Tensor) -> Tensor:
         """H(x): (D, C, n0) -> (D, C) float64."""
@@ -83,8 +100,9 @@ class FusedNetworks:
         return torch.ops.mlp_gibbs.energy_and_grad_mlp(x, True, *self.arguments)
 
     def overlaps(self, x: Tensor) -> Overlaps:
-        """q^l and r^l of the replicas of x (D, K, R, n0); see `MlpSystem.overlaps`."""
-        return Overlaps(*torch.ops.mlp_gibbs.overlaps_mlp(x, *self.arguments))
+        """q^l, r^l and identities of the replicas of x (D, K, R, n0), in float32; see `MlpSystem.overlaps`."""
+        between, within, *sides = torch.ops.mlp_gibbs.overlaps_mlp(x, self._variances, *self._in_float32.arguments)
+        return Overlaps(between, within, WeightIdentity(*sides) if x.shape[2] > 1 else None)
 
     def leapfrog(
         self,
@@ -140,6 +158,44 @@ class FusedNetworks:
                 *self.arguments,
             )
         )
+
+    def sweeps(self, streams: Streams, swap_streams: Streams, arrays: SweepArrays, plan: SweepPlan) -> SweepsEnd:
+        """Whole sweeps; see `System.fused_sweeps`."""
+        statistics, energies, between, within, *sides = torch.ops.mlp_gibbs.sweeps_mlp_(
+            *arrays[:6],
+            plan.reproject_every,
+            plan.jitter,
+            streams.seed,
+            [Purpose.ACCEPT, Purpose.MOMENTUM, Purpose.SWAP, Purpose.REDRAW],
+            streams.network,
+            streams.chain,
+            swap_streams.chain,
+            plan.first,
+            plan.n_sweeps,
+            plan.steps_per_sweep,
+            plan.is_exchanging,
+            *arrays.exchange,
+            *arrays[7:],
+            plan.until_draw,
+            plan.draw_every,
+            plan.with_overlaps,
+            self._variances,
+            self._in_float32.arguments[2] if plan.with_overlaps else [],
+            *self.arguments,
+        )
+        identity = WeightIdentity(*sides) if within.shape[-2] > 1 else None
+        return SweepsEnd(statistics, energies, Overlaps(between, within, identity) if plan.with_overlaps else None)
+
+    @property
+    def _variances(self) -> list[float]:
+        """sigma_w^2 of every layer."""
+        return [sigma**2 for sigma in self.networks.sigma_w]
+
+    @cached_property
+    def _in_float32(self) -> "FusedNetworks":
+        """The same networks with forces in float32: overlaps and identities are results, whatever moves the chains."""
+        forces, engine = self.arguments[-2:]
+        return self if forces == "float32" else self.pack(self.networks, "float32", str(engine))
 
 
 def _of_each_chain(n_leapfrog: int | Tensor, like: Tensor) -> Tensor:

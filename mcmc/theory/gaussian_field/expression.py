@@ -13,6 +13,7 @@ from mcmc.errors import ConfigError
 MAX_LENGTH = 1000  # characters: the parser of Python itself fails on deep nesting
 MAX_DEGREE = 512
 MAX_BITS = 8192  # of a coefficient: 9**9**9 would not end
+MAX_PRODUCTS = 20_000  # of coefficients: a fraction of a second
 Polynomial = dict[int, Fraction]  # power of q -> coefficient; zero coefficients are left out
 
 
@@ -58,6 +59,7 @@ class _Reader:
 
     def __init__(self, text: str):
         self.text = text
+        self.n_products = 0
 
     def fail(self, node: ast.AST, why: str) -> NoReturn:
         piece = ast.get_source_segment(self.text, node) or ""
@@ -114,11 +116,17 @@ class _Reader:
             self.fail(node.right, f"a power must be an integer from 0 to {MAX_DEGREE}")
         result: Polynomial = {0: Fraction(1)}
         base = self.read(node.left)
-        for _ in range(int(power)):
-            result = self._multiply(node, result, base)
+        for bit in f"{int(power):b}":
+            result = self._multiply(node, result, result)
+            result = self._multiply(node, result, base) if bit == "1" else result
         return result
 
     def _multiply(self, node: ast.expr, left: Polynomial, right: Polynomial) -> Polynomial:
+        if max(left, default=0) + max(right, default=0) > MAX_DEGREE:
+            self.fail(node, f"the degree is larger than {MAX_DEGREE}")
+        self.n_products += len(left) * len(right)
+        if self.n_products > MAX_PRODUCTS:
+            self.fail(node, "it takes too long to multiply out")
         result: Polynomial = {}
         for p, c in left.items():
             for r, d in right.items():
@@ -126,8 +134,6 @@ class _Reader:
         return self._bounded(node, _clean(result))
 
     def _bounded(self, node: ast.expr, polynomial: Polynomial) -> Polynomial:
-        if max(polynomial, default=0) > MAX_DEGREE:
-            self.fail(node, f"the degree is larger than {MAX_DEGREE}")
         if any(max(c.numerator.bit_length(), c.denominator.bit_length()) > MAX_BITS for c in polynomial.values()):
             self.fail(node, "a coefficient has too many digits")
         return polynomial

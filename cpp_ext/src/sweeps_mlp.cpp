@@ -1,0 +1,338 @@
+// Whole sweeps of every network in one operator: HMC steps, counters, replica exchange, draws of energies and overlaps.
+//
+// Networks never meet, so a thread takes one through all the sweeps while its weights and chains are in the cache. Steps
+// and exchange are those of hmc_mlp and count_and_swap_, overlaps those of overlaps_mlp, bit by bit. Where every sweep is
+// drawn, a trajectory leaves the layers at its end behind, and nothing is taken through the network twice.
+#include <cstring>
+#include <tuple>
+
+#include "exchange_networks.h"
+#include "layers.h"
+#include "transition.h"
+
+namespace mlp_gibbs {
+namespace {
+
+// Which sweeps are drawn: the first after `until` of them, then every `every`; none for until = 0.
+struct Schedule {
+  int64_t n_sweeps, until, every;
+
+  bool is_drawn(int64_t sweep) const { return until > 0 && sweep + 1 >= until && (sweep + 1 - until) % every == 0; }
+  int64_t n_draws() const { return until == 0 || until > n_sweeps ? 0 : (n_sweeps - until) / every + 1; }
+};
+
+// (n, D, K, R), (n, D, K, pairs, L + 1), (n, D, K, R, L + 1) and (n, D, K, L).
+struct Draws {
+  double *energy, *between, *within, *excess, *response;
+};
+
+// What the sweeps of all networks have in common.
+struct Call {
+  const Networks& networks;
+  const Networks& in_float32;
+  c10::ArrayRef<double> variances;
+  TransitionNoise noise;
+  StreamAddress swap, redraw;
+  const ExchangeCall* exchange;  // of parity 0 and 1
+  double* uniforms;              // (D, P, R)
+  const double* beta;            // (K,)
+  const float* step_size;        // (K,)
+  const int64_t* n_leapfrog;     // (K,)
+  int64_t reproject_every, first_sweep, steps_per_sweep;
+  bool is_exchanging, with_overlaps;
+  Schedule schedule;
+  float *x, *grad;  // (D, K R, N_0)
+  double* energy;   // (D, K R)
+  double *statistics, *in_order, *sums;  // (D, K R, 4), (4, D, K, R), (4, D, K, R)
+  int64_t* nonfinite_step;               // (D, K R)
+  double* nonfinite_beta;                // (D, K R)
+  Draws draws;
+
+  const Ladders& ladders() const { return exchange[0].ladders; }
+  const ExchangeArrays& arrays() const { return exchange[0].arrays; }
+  int64_t n_chains() const { return ladders().n_temperatures * ladders().n_replicas; }
+  // Then layers are kept from sweep to sweep.
+  bool hands_over() const {
+    return with_overlaps && schedule.n_draws() > 1 && schedule.every == 1 && steps_per_sweep == 1 &&
+           networks.plain.force_parts == 3;
+  }
+};
+
+// One thread's work on one network after the other.
+class Worker {
+ public:
+  Worker(const Call& call, Pieces& pieces, int64_t n_tiles)
+      : call_(call),
+        n0_(call.networks.plain.widths[0]),
+        n_chains_(call.n_chains()),
+        chains_per_job_(n_tiles * call.networks.kernels.chains_per_tile),
+        noise_(call.noise),
+        redraw_(call.redraw),
+        swap_(call.swap),
+        rows_(pieces, chains_per_job_, n0_),
+        beta_(pieces.take<double>(n_chains_)),
+        step_size_(pieces.take<float>(n_chains_)),
+        n_leapfrog_(pieces.take<int64_t>(n_chains_)),
+        fresh_(call.beta[0] == 0.0 ? pieces.take<float>(n_chains_ * n0_) : nullptr),
+        x_(pieces.take<float>(chains_per_job_ * n0_)),
+        grad_(pieces.take<float>(chains_per_job_ * n0_)),
+        energy_(pieces.take<double>(chains_per_job_)),
+        kept_(pieces, call.in_float32.plain, call.with_overlaps ? n_chains_ : 0),
+        proposed_(pieces, call.in_float32.plain, call.hands_over() ? chains_per_job_ : 0),
+        products_(call.in_float32.plain, call.variances, call.ladders().n_replicas),
+        ladder_(static_cast<size_t>(call.ladders().n_replicas)),
+        scratch_(pieces.take<char>(static_cast<int64_t>(call.networks.kernels.scratch_bytes(call.networks.plain, n_tiles)))),
+        float32_scratch_(pieces.take<char>(
+            static_cast<int64_t>(call.in_float32.kernels.scratch_bytes(call.in_float32.plain, n_tiles)))) {}
+
+  // False for a permutation that is none.
+  bool run(int64_t network) {
+    network_ = network;
+    if (call_.hands_over()) show_all();
+    for (int64_t sweep = 0, n_drawn = 0; sweep < call_.schedule.n_sweeps; ++sweep) {
+      if (!place_temperatures()) return false;
+      double* statistics = call_.statistics + 4 * first_chain();
+      std::fill(statistics, statistics + 4 * n_chains_, 0.0);
+      for (int64_t i = 0; i < call_.steps_per_sweep; ++i) step((call_.first_sweep + sweep) * call_.steps_per_sweep + i);
+      if (!count_and_swap(call_.first_sweep + sweep)) return false;
+      if (call_.schedule.is_drawn(sweep)) draw(n_drawn++);
+    }
+    return true;
+  }
+
+ private:
+  int64_t first_chain() const { return network_ * n_chains_; }
+  float* x() const { return call_.x + first_chain() * n0_; }
+  float* grad() const { return call_.grad + first_chain() * n0_; }
+  double* energy() const { return call_.energy + first_chain(); }
+
+  // beta, step size and number of steps of every slot.
+  bool place_temperatures() {
+    const int64_t r = call_.ladders().n_replicas;
+    for (int64_t chain = 0; chain < n_chains_; ++chain) {
+      const int64_t k = call_.arrays().temp_of_slot[network_ * n_chains_ + chain];
+      if (k < 0 || k >= n_chains_ / r) return false;
+      beta_[chain] = call_.beta[k];
+      step_size_[chain] = call_.step_size[k];
+      n_leapfrog_[chain] = call_.n_leapfrog[k];
+    }
+    return true;
+  }
+
+  void step(int64_t number) {
+    noise_.set_step(number);
+    if (fresh_ != nullptr) redraw(number);
+    for (int64_t chain = 0; chain < n_chains_; chain += chains_per_job_) {
+      transition(number, chain, std::min(chains_per_job_, n_chains_ - chain));
+    }
+  }
+
+  // Uniform points for the chains at beta = 0, by the operations of `Sphere.random_point`.
+  void redraw(int64_t number) {
+    redraw_.step = static_cast<uint32_t>(number);
+    for (int64_t chain = 0; chain < n_chains_; ++chain) {
+      if (beta_[chain] != 0.0) continue;
+      float* z = fresh_ + chain * n0_;
+      fill_normals(redraw_, first_chain() + chain, first_chain() + chain + 1, z);
+      const at::Tensor row = at::from_blob(z, {1, n0_}, at::kFloat);
+      const auto radius = std::sqrt(static_cast<double>(n0_));
+      row.mul_(at::reciprocal(at::linalg_vector_norm(row, 2, at::IntArrayRef{-1}, true)).mul_(radius));
+    }
+  }
+
+  MlpChains chains_from(int64_t chain) {
+    MlpChains chains{};
+    chains.x = x() + chain * n0_;
+    chains.p = rows_.noise;
+    chains.grad = grad() + chain * n0_;
+    chains.fresh = fresh_ == nullptr ? nullptr : fresh_ + chain * n0_;
+    chains.beta = beta_ + chain;
+    chains.step_size = rows_.step_size;
+    chains.n_leapfrog = n_leapfrog_ + chain;
+    chains.reproject_every = call_.reproject_every;
+    chains.x_out = x_;
+    chains.grad_out = grad_;
+    chains.energy_out = energy_;
+    chains.kinetic_change_out = rows_.kinetic_change;
+    if (call_.hands_over()) {
+      chains.layers_out = proposed_.values;
+      chains.weighted_out = proposed_.weighted;
+      chains.derivatives_out = proposed_.derivatives;
+    }
+    return chains;
+  }
+
+  // One transition of chains `chain` to chain + n - 1.
+  void transition(int64_t number, int64_t chain, int64_t n) {
+    rows_.draw(noise_, first_chain() + chain, n, n0_, x() + chain * n0_, step_size_ + chain);
+    call_.networks.kernels.run(call_.networks.plain, chains_from(chain), MlpJob{network_, 0, n}, scratch_);
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t at = first_chain() + chain + i;
+      double statistics[4];
+      bool is_nonfinite = false;
+      const bool is_accepted = rows_.decide(i, beta_[chain + i], call_.energy[at], energy_[i], statistics, is_nonfinite);
+      for (int j = 0; j < 4; ++j) call_.statistics[4 * at + j] += statistics[j];
+      if (is_nonfinite && call_.nonfinite_step[at] < 0) {
+        call_.nonfinite_step[at] = number;
+        call_.nonfinite_beta[at] = beta_[chain + i];
+      }
+      if (is_accepted) take(chain + i, i);
+    }
+  }
+
+  void take(int64_t chain, int64_t i) {
+    const size_t bytes = sizeof(float) * static_cast<size_t>(n0_);
+    std::memcpy(x() + chain * n0_, x_ + i * n0_, bytes);
+    std::memcpy(grad() + chain * n0_, grad_ + i * n0_, bytes);
+    energy()[chain] = energy_[i];
+    if (call_.hands_over()) kept_.copy_row(call_.in_float32.plain, chain, proposed_, i);
+  }
+
+  bool count_and_swap(int64_t sweep) {
+    const int64_t parity = sweep % 2;
+    const ExchangeCall& exchange = call_.exchange[parity];
+    if (!count_statistics(exchange, call_.statistics, network_, network_ + 1, call_.in_order, call_.sums)) return false;
+    if (!call_.is_exchanging || exchange.ladders.n_pairs(parity) == 0) return true;
+    swap_.step = static_cast<uint32_t>(sweep);
+    swap_.n = exchange.ladders.n_pairs(parity);
+    return swap_networks(exchange, swap_, parity, network_, network_ + 1, call_.uniforms);
+  }
+
+  void show_all() {
+    show_layers(call_.in_float32, network_, x(), n_chains_, call_.ladders().n_replicas > 1, kept_,
+                {chains_per_job_, energy_, float32_scratch_});
+  }
+
+  void draw(int64_t number) {
+    const auto& [d, k, r] = call_.ladders();
+    const int64_t depth = call_.networks.plain.depth, n_layers = depth + 1, n_pairs = r * (r - 1) / 2;
+    if (call_.with_overlaps && !call_.hands_over()) show_all();
+    for (int64_t i = 0; i < k; ++i) {
+      const int64_t ladder = (number * d + network_) * k + i;
+      for (int64_t s = 0; s < r; ++s) {
+        ladder_[s] = call_.arrays().slot_of_temp[(network_ * k + i) * r + s] * r + s;
+        call_.draws.energy[ladder * r + s] = energy()[ladder_[s]];
+      }
+      if (!call_.with_overlaps) continue;
+      products_.multiply(x(), kept_, ladder_.data(),
+                         {call_.draws.between + ladder * n_pairs * n_layers, call_.draws.within + ladder * r * n_layers,
+                          call_.draws.excess + ladder * depth, call_.draws.response + ladder * depth});
+    }
+  }
+
+  const Call& call_;
+  int64_t n0_, n_chains_, chains_per_job_, network_ = 0;
+  TransitionNoise noise_;
+  StreamAddress redraw_, swap_;
+  TransitionRows rows_;
+  double* beta_;
+  float* step_size_;
+  int64_t* n_leapfrog_;
+  float *fresh_, *x_, *grad_;  // (C, N_0); proposals of a job (chains_per_job, N_0)
+  double* energy_;             // of the proposals
+  Layers kept_, proposed_;
+  Products products_;
+  std::vector<int64_t> ladder_;
+  void *scratch_, *float32_scratch_;
+};
+
+// All networks, on all threads; a thread that is done takes the next.
+bool run_all(const Call& call) {
+  const int64_t n_tiles = tiles_per_job(call.networks, call.n_chains()), n_networks = call.ladders().n_networks;
+  Pieces count;
+  { const Worker counted(call, count, n_tiles); }
+  std::atomic<int64_t> next{0};
+  std::atomic<bool> is_right{true};
+  at::parallel_for(0, std::min<int64_t>(n_networks, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+    Pieces pieces(scratch(count.used()));
+    Worker worker(call, pieces, n_tiles);
+    for (int64_t network = next++; network < n_networks; network = next++) {
+      if (!worker.run(network)) is_right = false;
+    }
+  });
+  return is_right;
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> sweeps_mlp_(
+    at::Tensor& x, at::Tensor& energy, at::Tensor& grad, const at::Tensor& beta, const at::Tensor& step_size,
+    const at::Tensor& n_leapfrog, int64_t reproject_every, double jitter, int64_t seed, at::IntArrayRef purposes,
+    const at::Tensor& network, const at::Tensor& chain, const at::Tensor& replica, int64_t first_sweep, int64_t n_sweeps,
+    int64_t steps_per_sweep, bool is_exchanging, at::Tensor& slot_of_temp, at::Tensor& temp_of_slot, at::Tensor& accept_sum,
+    at::Tensor& swap_count, at::Tensor& direction, at::Tensor& round_trips, at::Tensor& sums, at::Tensor& nonfinite_step,
+    at::Tensor& nonfinite_beta, int64_t until_draw, int64_t draw_every, bool with_overlaps,
+    c10::ArrayRef<double> variances, at::TensorList backward_float32, MLP_GIBBS_NETWORK_PARAMETERS) {
+  const Networks networks = checked_networks(MLP_GIBBS_NETWORK_ARGUMENTS);
+  const Networks in_float32 = networks.plain.force_parts == 3 || !with_overlaps
+                                  ? networks
+                                  : checked_networks(widths, for_energy, backward_float32, for_energy, biases, readout,
+                                                     activation, parameters, "float32", engine);
+  checked_positions(x, networks);
+  check_shape(slot_of_temp, "slot_of_temp", {x.size(0), slot_of_temp.size(1), slot_of_temp.size(2)});
+  const int64_t d = x.size(0), c = x.size(1), n0 = x.size(2), k = slot_of_temp.size(1), r = slot_of_temp.size(2);
+  const int64_t depth = networks.plain.depth, n_layers = depth + 1, last_sweep = first_sweep + n_sweeps - 1;
+  TORCH_CHECK_VALUE(c == k * r, "x must have ", k, " x ", r, " chains, found ", c);
+  TORCH_CHECK_VALUE(n_sweeps >= 1 && steps_per_sweep >= 1 && reproject_every >= 1 && draw_every >= 1 && until_draw >= 0,
+                    "n_sweeps, steps_per_sweep, reproject_every and draw_every must be at least 1 and until_draw at least 0, "
+                    "found ", n_sweeps, ", ", steps_per_sweep, ", ", reproject_every, ", ", draw_every, " and ", until_draw);
+  TORCH_CHECK_VALUE(purposes.size() == 4, "purposes must be those of the uniforms, the momenta, the swaps and the redraws, found ",
+                    purposes);
+  TORCH_CHECK_VALUE(static_cast<int64_t>(variances.size()) == depth, "variances must have ", depth, " numbers, found ",
+                    variances.size());
+  const at::Tensor by_slot = energy.view({d, k, r}), steps = n_leapfrog.view({1, k});
+  const at::Tensor u = at::empty({d * (k / 2) * r}, energy.options());
+  const auto exchange_of = [&](int64_t parity) {
+    const int64_t n_pairs = (k - parity) / 2;
+    return checked_exchange(u.narrow(0, 0, d * n_pairs * r).view({d, n_pairs, r}), by_slot, beta, parity, slot_of_temp,
+                            temp_of_slot, accept_sum, swap_count, direction, round_trips);
+  };
+  const ExchangeCall exchange[2] = {exchange_of(0), exchange_of(1)};
+  const auto stream = [&](int which, const at::Tensor& chains, int64_t step, int64_t n, int64_t per_block) {
+    return checked_cpu_stream(seed, purposes[which], network, chains, step, n, per_block);
+  };
+  const int64_t last_step = (last_sweep + 1) * steps_per_sweep - 1;
+  const StreamCall accept = stream(0, chain, last_step, 2, UNIFORMS_PER_BLOCK), redraw = stream(3, chain, last_step, n0, NORMALS_PER_BLOCK),
+                   momentum = stream(1, chain, last_step, n0, NORMALS_PER_BLOCK), swap = stream(2, replica, last_sweep, k / 2, UNIFORMS_PER_BLOCK);
+  check_shape(network, "network", {d});
+  check_shape(chain, "chain", {c});
+  check_shape(replica, "replica", {r});
+  const Schedule schedule{n_sweeps, until_draw, draw_every};
+  const int64_t n = schedule.n_draws(), of_overlaps = with_overlaps ? n : 0, of_pairs = r > 1 ? of_overlaps : 0;
+  const auto empty = [&](at::IntArrayRef shape) { return at::empty(shape, energy.options()); };
+  at::Tensor statistics = empty({d, c, 4}), in_order = empty({4, d, k, r}), energies = empty({n, d, k, r}),
+             between = empty({of_overlaps, d, k, r * (r - 1) / 2, n_layers}), within = empty({of_overlaps, d, k, r, n_layers}),
+             excess = empty({of_pairs, d, k, depth}), response = empty({of_pairs, d, k, depth});
+  const Call call{networks,
+                  in_float32,
+                  variances,
+                  {accept.address, momentum.address, jitter},
+                  swap.address,
+                  redraw.address,
+                  exchange,
+                  u.mutable_data_ptr<double>(),
+                  checked_numbers<double>(beta, "beta", at::kDouble, {k}),
+                  checked_numbers<float>(step_size, "step_size", at::kFloat, {k}),
+                  checked_n_leapfrog(steps, 1, k),
+                  reproject_every,
+                  first_sweep,
+                  steps_per_sweep,
+                  is_exchanging,
+                  with_overlaps,
+                  schedule,
+                  checked_output<float>(x, "x", at::kFloat, {d, c, n0}),
+                  checked_output<float>(grad, "grad", at::kFloat, {d, c, n0}),
+                  checked_output<double>(energy, "energy", at::kDouble, {d, c}),
+                  statistics.mutable_data_ptr<double>(),
+                  in_order.mutable_data_ptr<double>(),
+                  checked_output<double>(sums, "sums", at::kDouble, {4, d, k, r}),
+                  checked_output<int64_t>(nonfinite_step, "nonfinite_step", at::kLong, {d, c}),
+                  checked_output<double>(nonfinite_beta, "nonfinite_beta", at::kDouble, {d, c}),
+                  {energies.mutable_data_ptr<double>(), between.mutable_data_ptr<double>(), within.mutable_data_ptr<double>(),
+                   excess.mutable_data_ptr<double>(), response.mutable_data_ptr<double>()}};
+  check_permutation(run_all(call), k);
+  return {in_order, energies, between, within, excess, response};
+}
+
+TORCH_LIBRARY_IMPL(mlp_gibbs, CPU, m) { m.impl("sweeps_mlp_", &sweeps_mlp_); }
+
+}  // namespace
+}  // namespace mlp_gibbs
