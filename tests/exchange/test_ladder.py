@@ -52,7 +52,7 @@ def test_tensor_is_float64_and_the_ladder_is_frozen():
         ((), "at least one beta"),
         ((0.1, 0.1), r"betas\[0\] = 0.1 and betas\[1\] = 0.1"),
         ((0.2, 0.1), "must increase"),
-        ((0.1, 0.2, 0.3, 0.25), r"betas\[2\] = 0.3 and betas\[3\] = 0.25"),
+        ((0.1, 0.3, 0.25), r"betas\[1\] = 0.3 and betas\[2\] = 0.25"),
         ((-0.1, 0.1), r"finite and >= 0, found betas\[0\] = -0.1"),
         ((0.1, float("nan")), r"found betas\[1\] = nan"),
         ((0.1, float("inf")), r"found betas\[1\] = inf"),

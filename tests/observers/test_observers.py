@@ -169,6 +169,12 @@ def test_steps():
         np.testing.assert_allclose(result[key], wanted, rtol=1e-12)
 
 
+def test_a_single_step_is_its_own_mean():
+    steps = MAKE["steps"]()
+    steps.observe(statistics(0, 1))
+    np.testing.assert_allclose(steps.result()[Key.ACCEPTANCE], statistics(0, 1).acceptance.numpy())
+
+
 # --- the contract
 
 

@@ -3,7 +3,8 @@
 from tests.mutants.table.mutant import OURS, Mutant
 
 EXCHANGE_H, METROPOLIS = "cpp_ext/core/exchange.h", "cpp_ext/src/metropolis.h"
-EXCHANGE_CPP, HMC_CPP, OVERLAPS = (f"cpp_ext/src/{name}.cpp" for name in ("exchange", "hmc_mlp", "overlaps_mlp"))
+TRANSITION = "cpp_ext/src/transition.h"
+EXCHANGE_CPP, HMC_CPP = (f"cpp_ext/src/{name}.cpp" for name in ("exchange", "hmc_mlp"))
 EXCHANGE_OP, COUNT = "tests/cpp_ext/test_exchange_op.py", "tests/exchange/test_count_and_swap.py"
 HMC_OP, LEAPFROG_OP, ROWS_OP = (f"tests/cpp_ext/test_{name}_op.py" for name in ("hmc", "leapfrog", "rows"))
 JOINT_LAW = "tests/exchange/test_stationarity.py::test_exchange_leaves_the_joint_law_invariant"
@@ -54,8 +55,8 @@ COMPILED = (
         "compiled acceptance rates of slots",
         OURS,
         EXCHANGE_CPP,
-        "from + 4 * (of_network + slot * r + at % r)",
-        "from + 4 * at",
+        "statistics + 4 * (of_network + slot * r + at % r)",
+        "statistics + 4 * at",
         (COUNT,),
     ),
     Mutant(
@@ -101,9 +102,9 @@ COMPILED = (
     Mutant(
         "compiled momentum not projected",
         "field",
-        HMC_CPP,
-        "row.project(chains.x + (job.row + i) * n0, p, n0, p)",
-        "static_cast<void>(p)",
+        TRANSITION,
+        "row.project(x + i * n0, noise + i * n0, n0, noise + i * n0)",
+        "static_cast<void>(i)",
         (HMC_OP,),
     ),
     Mutant(
@@ -117,17 +118,17 @@ COMPILED = (
     Mutant(
         "compiled acceptance and jitter from one number",
         OURS,
-        HMC_CPP,
-        "mine.uniforms[2 * i + 1]",
-        "mine.uniforms[2 * i]",
+        TRANSITION,
+        "uniforms[2 * i + 1]",
+        "uniforms[2 * i]",
         (HMC_OP,),
     ),
     Mutant(
         "compiled overlap of a replica with itself",
         OURS,
-        OVERLAPS,
-        "to_between[pair * n_layers + l] = overlap(a, b)",
-        "to_between[pair * n_layers + l] = overlap(a, a)",
+        "cpp_ext/src/layers.cpp",
+        "*between = mean(0, r, 0, s, n)",
+        "*between = mean(0, r, 0, r, n)",
         ("tests/cpp_ext/test_overlaps_op.py",),
     ),
     Mutant(

@@ -70,8 +70,8 @@ EXCHANGE = (
         "pairs of one parity only",
         OURS,
         SIMULATION,
-        "self._sweep(self.sweep, self.sweep % 2)",
-        "self._sweep(self.sweep, 0)",
+        "return self._sweep(number, number % 2)",
+        "return self._sweep(number, 0)",
         ("tests/run/test_graph.py::test_replayed_sweeps_are_the_sweeps",),
     ),
     Mutant(
@@ -87,8 +87,8 @@ EXCHANGE = (
         "attempts of the other parity counted",
         OURS,
         "mcmc/exchange/state.py",
-        "state.n_attempts[parity::2] += 1",
-        "state.n_attempts[1 - parity :: 2] += 1",
+        "state.n_attempts[parity::2] += times",
+        "state.n_attempts[1 - parity :: 2] += times",
         (f"{OPS}::test_never_accepted_leaves_everything",),
     ),
     Mutant(

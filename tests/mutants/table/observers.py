@@ -4,7 +4,7 @@ from tests.mutants.table.mutant import OURS, Mutant
 
 OBSERVERS_TESTS, MEASURED = "tests/observers/test_observers.py", "tests/analysis/test_measured.py"
 PRODUCTION, OVERLAPS = "tests/run/test_production.py", "tests/systems/test_energy.py::test_overlaps_by_definition"
-IDENTITY = '        self.tensors["overlap"] += -measurement.beta * (within - between)'
+IDENTITY = '        add_in_turn(self.tensors["overlap"], -draws.beta * (within - between))'
 
 OBSERVERS = (
     Mutant(
@@ -46,7 +46,7 @@ OBSERVERS = (
         OURS,
         "mcmc/observers/identity.py",
         IDENTITY,
-        IDENTITY.replace("-measurement", "measurement"),
+        IDENTITY.replace("-draws", "draws"),
         (f"{OBSERVERS_TESTS}::test_identity",),
         is_short=True,
     ),
@@ -70,8 +70,8 @@ OBSERVERS = (
         "overlaps of slots, not of temperatures",
         OURS,
         "mcmc/run/simulation.py",
-        "block.system.overlaps(torch.take_along_dim(x, permutation.unsqueeze(-1), dim=1))",
-        "block.system.overlaps(x)",
+        "in_order = to_temperature_order(x, self.exchange, slice(block.start, block.stop))",
+        "in_order = x",
         (f"{PRODUCTION}::test_last_draw_is_the_state_at_the_end",),
     ),
     Mutant(
