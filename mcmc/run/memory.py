@@ -49,11 +49,12 @@ def memory_bytes(config: RunConfig, device: torch.device = CPU) -> dict[str, int
         n_counts = len(widths) * model.n_networks * tempering.n_temperatures * (config.output.n_bins + 2)
     if config.output.cross_temperature:
         n_counts += model.n_networks * tempering.n_temperatures**2 * N_MOMENTS
+    n_activations = _activations(config, device)
     uses = {
         "weights": n_weights * size,
         "packed_weights": _packed_bytes(config, device, n_weights * size),
         "positions": (KEPT[kernel] + _moved(config, device)) * position_bytes(config),
-        "activations": _activations(config, device) * layers,
+        "activations": n_activations * layers,
         "series_of_a_segment": int(draws * series),
         "histograms": 8 * n_counts,
     }
@@ -62,7 +63,7 @@ def memory_bytes(config: RunConfig, device: torch.device = CPU) -> dict[str, int
     positions, collected = position_bytes(config), uses["series_of_a_segment"] + uses["histograms"]
     checkpoint = CHECKPOINT_COPIES * KEPT[kernel] * positions + collected
     segment = 2 * uses["series_of_a_segment"] + 3 * uses["histograms"]  # image, copy of it; histograms are transposed
-    free = _moved(config, device) * positions + 2 * layers
+    free = _moved(config, device) * positions + min(n_activations, 2) * layers
     return {**uses, "files_being_written": max(0, int(max(checkpoint, segment)) - free)}
 
 
@@ -86,7 +87,9 @@ def _activations(config: RunConfig, device: torch.device) -> int:
     """Arrays of all layers: activations and derivatives; a measurement adds pre-activations and products of them."""
     if device.type == "cuda":
         return 3 if config.output.overlaps else 2
-    is_portable = _engine(config, device) is None and config.run.dtype == "float32"  # which keeps its own
+    if _engine(config, device) is not None:
+        return 0  # compiled kernels keep those of a tile of chains
+    is_portable = config.run.dtype == "float32"  # which keeps its own
     return 2 + 3 * config.output.overlaps + 2 * (is_portable and config.output.overlaps)
 
 

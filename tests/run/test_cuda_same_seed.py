@@ -22,7 +22,7 @@ def compare(device: str) -> dict[str, float]:
     for _ in range(N_SWEEPS):
         arrays, facts = host.to_arrays()
         other.load_arrays(arrays, facts)
-        before = host.chains[0].x
+        before = host.chains[0].x.clone()  # sweeps in one call move chains in place
         streams = [s.blocks[0].streams.normal(Purpose.CHECK, host.sweep, 32, torch.float32) for s in (host, other)]
         counts["noise_differs"] += int((streams[0] != streams[1].cpu()).sum())
         host.advance()
