@@ -13,10 +13,11 @@ def test_lines_of_a_run_without_a_terminal(tmp_path, monkeypatch, capsys):
     out, err = capsys.readouterr()
     lines = [line for line in err.splitlines() if line.startswith("sweep")]
     assert out == ""
-    assert len(lines) == 90 + 48 + 1
+    sweeps = [int(line.split()[1].split("/")[0]) for line in lines]
+    assert sweeps == sorted(sweeps), "how many are done at a time depends on how fast they are"
     assert re.fullmatch(r"sweep 1/138  burn-in acceptance \d\.\d\d  about \d+ s left", lines[0])
-    pattern = r"sweep 121/138  production acceptance \d\.\d\d  slowest swap \d\.\d\d  round trips \d+  about \d+ s left"
-    assert re.fullmatch(pattern, lines[120])
+    pattern = r"sweep \d+/138  production acceptance \d\.\d\d  slowest swap \d\.\d\d  round trips \d+  about \d+ s left"
+    assert re.fullmatch(pattern, next(line for line, sweep in zip(lines, sweeps, strict=True) if 90 < sweep < 138))
     assert lines[-1].startswith("sweep 138/138")
 
 
