@@ -129,7 +129,7 @@ EXCHANGE = (
         SIMULATION,
         "temperature = self.exchange.temp_of_slot.view(n_networks, -1)",
         "temperature = torch.arange(self.shape[1]).repeat_interleave(self.shape[2]).expand(n_networks, -1)",
-        ("tests/run/test_adaptation.py::test_acceptance_is_near_its_target[mala]",),
+        ("tests/run/test_stretch.py::test_grouping_changes_no_bit",),
     ),
     Mutant(
         "barrier counted twice",
