@@ -31,7 +31,9 @@ def collect(report: Line) -> list[Line]:
         name = observables(limit["settings"]).get(limit["observable"])
         if name is not None:
             of = {"study": report["study"], "case": case(limit["settings"]), "observable": name}
-            lines.append(of | {key: _rounded(limit[key]) for key in keys})
+            loops = next(fit for fit in limit["fits"] if fit["exponent"] == 1)
+            with_loops = {"value_1": _rounded(loops["value"]), "stderr_1": _rounded(loops["stderr"])}
+            lines.append(of | {key: _rounded(limit[key]) for key in keys} | with_loops)
     for cell in report["equilibrated"]["cells"]:
         of = {"study": report["study"], "case": case(cell["settings"]), "n_inputs": cell["n_inputs"]}
         found = {"equilibrated": cell["verdict"], "hard_networks": len(cell["hard_networks"])}
@@ -71,15 +73,18 @@ def _limits(limits: list[Line]) -> list[str]:
 
 
 def _largest(limits: list[Line]) -> list[str]:
-    header = "| case | largest error of e | largest deviation of e | largest n_sigma of e and overlaps |"
-    rows = ["", header, "|---" * 4 + "|"]
+    header = "| case | largest error of e | largest deviation of e | the same of the fit with w = 1 | largest n_sigma |"
+    rows = ["", header, "|---" * 5 + "|"]
     for name in dict.fromkeys(limit["case"] for limit in limits):
         own = [limit for limit in limits if limit["case"] == name]
         energies = [limit for limit in own if limit["observable"] == "e"]
-        error = max(limit["stderr"] / abs(limit["predicted"]) for limit in energies)
-        deviation = max(abs(limit["value"] / limit["predicted"] - 1) for limit in energies)
+        percent = []
+        for which in ("", "_1"):
+            error = max(limit[f"stderr{which}"] / abs(limit["predicted"]) for limit in energies)
+            deviation = max(abs(limit[f"value{which}"] / limit["predicted"] - 1) for limit in energies)
+            percent += [f"{100 * error:.2f} %", f"{100 * deviation:.2f} %"]
         n_sigma = max(abs(limit["n_sigma"]) for limit in own)
-        rows.append(f"| {name} | {100 * error:.2f} % | {100 * deviation:.2f} % | {n_sigma:.1f} |")
+        rows.append(f"| {name} | {percent[0]} | {percent[1]} | {percent[2]}, {percent[3]} | {n_sigma:.1f} |")
     return rows
 
 

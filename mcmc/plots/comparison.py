@@ -61,7 +61,7 @@ def _overlaps(axis: Axes, comparison: Comparison) -> None:
             )
             axis.fill_between(beta, lowest, highest, color=f"C{layer}", alpha=0.15, linewidth=0)
         values, errors = [m.measured.value for m in rows], [m.measured.stderr for m in rows]
-        axis.errorbar(beta, values, errors, **MEASURED, color=f"C{layer}", label=rf"$\langle q^{layer}\rangle$")
+        axis.errorbar(beta, values, errors, **MEASURED, color=f"C{layer}", label=rf"$\langle q^{{{layer}}}\rangle$")
     shaded = "; shaded: lowest to highest level" if comparison.is_broken else ""
     axis.set(xlabel=r"$\beta$", title=f"overlap of two replicas, by layer{shaded}")
     axis.legend()
@@ -103,8 +103,8 @@ def _laws(axis: Axes, comparison: Comparison, layer: int) -> None:
         reach += [seen.min(), seen.max()]
         top = max(top, law.density.max(), predicted.max())
     axis.set(
-        xlabel=rf"$q^{layer}$",
-        title=rf"$P(q^{layer})$; black: smeared (dashed: width fitted); stems: levels",
+        xlabel=rf"$q^{{{layer}}}$",
+        title=rf"$P(q^{{{layer}}})$; black: smeared (dashed: width fitted); stems: levels",
     )
     axis.set_xlim(min(reach), max(reach))
     axis.set_ylim(0, 1.08 * top)

@@ -24,7 +24,8 @@ def symbol(observable: str) -> str:
     if observable in SYMBOLS:
         return SYMBOLS[observable]
     kind, _, layer = observable.rpartition("_")
-    known = {"overlap": rf"$\langle q^{layer}\rangle$", "overlap_disorder": rf"Var$_J\,\langle q^{layer}\rangle$"}
+    mean = rf"\langle q^{{{layer}}}\rangle"
+    known = {"overlap": f"${mean}$", "overlap_disorder": rf"Var$_J\,{mean}$"}
     return known.get(kind, observable)
 
 
@@ -146,9 +147,11 @@ def laws_figure(found: CombinationResult, layer: int = 0) -> Figure:
             reach += [seen.min(), seen.max()] if len(seen) else []
         draw_limit(axis, prediction.deltas(layer), prediction.continuous(layer), "black")
         margin = 0.03 * (max(reach) - min(reach))
-        axis.set(xlabel=rf"$q^{layer}$", title=rf"$\beta$ = {prediction.beta:.3g}, {prediction.phase}", ylim=(0, None))
+        axis.set(
+            xlabel=rf"$q^{{{layer}}}$", title=rf"$\beta$ = {prediction.beta:.3g}, {prediction.phase}", ylim=(0, None)
+        )
         axis.set_xlim(min(reach) - margin, max(reach) + margin)
-    axes[0, 0].set_ylabel(rf"$P(q^{layer})$")
+    axes[0, 0].set_ylabel(rf"$P(q^{{{layer}}})$")
     axes[0, 0].legend()
     return figure
 

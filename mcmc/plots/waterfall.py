@@ -30,6 +30,6 @@ def waterfall_figure(data: RunData) -> Figure:
         if len(shown):  # all of it may lie outside of the bins
             axis.set_xlim(shown.min(), shown.max())
         axis.set_yticks([place * step for place in range(len(rows))], [f"{data.beta[k]:.2f}" for k in rows])
-        axis.set(xlabel=rf"$q^{layer}$", ylabel=r"$\beta$", title=rf"$P(q^{layer})$")
+        axis.set(xlabel=rf"$q^{{{layer}}}$", ylabel=r"$\beta$", title=rf"$P(q^{{{layer}}})$")
         axis.grid(axis="y", visible=False)
     return figure
