@@ -34,7 +34,8 @@ class NetworkMeans:
 
 def network_means(data: RunData) -> NetworkMeans:
     """Within-network means of a run with overlaps."""
-    moments = data.arrays[Key.MOMENT_SUM] / data.n_overlaps
+    n_overlaps = data.n_overlaps  # first: a run without overlaps is refused in words
+    moments = data.arrays[Key.MOMENT_SUM] / n_overlaps
     return NetworkMeans(data.beta, data.mean(Key.ENERGY), moments[..., 0], moments[..., 1], data.mean(Key.SELF_OVERLAP))
 
 
