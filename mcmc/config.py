@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from mcmc.config_problems import clipped, explain, listed, valid_sections
+from mcmc.config_problems import explain, listed, valid_sections
 from mcmc.errors import ConfigError
-from mcmc.names import ACTIVATION_NAMES, ACTIVATION_PARAMETERS, KERNEL_NAMES, nearest
+from mcmc.names import ACTIVATION_NAMES, ACTIVATION_PARAMETERS, KERNEL_NAMES, clipped, nearest
 from mcmc.toml import parse_toml, read_toml
 
 PerLayer = float | list[float]

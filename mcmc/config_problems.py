@@ -4,10 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from mcmc.names import nearest
+from mcmc.names import clipped, nearest
 
 MAX_LINES = 20  # what a terminal shows at once
-MAX_LENGTH = 240  # of a line
 
 
 def listed(source: str, lines: list[str]) -> str:
@@ -15,12 +14,6 @@ def listed(source: str, lines: list[str]) -> str:
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     rest = [f"  ... and {len(lines) - MAX_LINES} more"] if len(lines) > MAX_LINES else []
     return "\n".join([f"{source}: {count}", *map(clipped, lines[:MAX_LINES]), *rest])
-
-
-def clipped(line: str) -> str:
-    """The line, its middle left out if it is long: the end says what is known or what to try."""
-    half = MAX_LENGTH // 2
-    return line if len(line) <= MAX_LENGTH else f"{line[:half]} ... {line[-half:]}"
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:

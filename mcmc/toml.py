@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mcmc.errors import ConfigError
+from mcmc.names import clipped
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 32  # of tables and lists within each other; configurations need 4
@@ -19,21 +20,22 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     Raises:
         ConfigError: no such file, too long, not UTF-8, not TOML, nested too deeply, or an integer beyond 64 bits.
     """
+    shown = clipped(str(path))
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"cannot read the {what} {path}: {error.strerror}.") from None
+        raise ConfigError(f"cannot read the {what} {shown}: {error.strerror}.") from None
     except ValueError:  # a null character, which no system call takes
-        raise ConfigError(f"cannot read the {what} {str(path)!r}: this is no name of a file.") from None
+        raise ConfigError(f"cannot read the {what} {shown!r}: this is no name of a file.") from None
     if len(data) > MAX_BYTES:
-        raise ConfigError(f"the {what} {path} is longer than {MAX_BYTES} bytes: this is another file.")
+        raise ConfigError(f"the {what} {shown} is longer than {MAX_BYTES} bytes: this is another file.")
     try:
         return parse_toml(data.decode())
     except UnicodeDecodeError:
-        raise ConfigError(f"the {what} {path} is not a UTF-8 text file; expected TOML.") from None
+        raise ConfigError(f"the {what} {shown} is not a UTF-8 text file; expected TOML.") from None
     except ValueError as error:
-        raise ConfigError(f"the {what} {path} is not valid TOML: {error}.") from None
+        raise ConfigError(f"the {what} {shown} is not valid TOML: {error}.") from None
 
 
 def parse_toml(text: str) -> dict[str, Any]:

@@ -46,6 +46,7 @@ SAME_LAYER = {
     ("config", "config_problems"),
     ("config", "toml"),
     ("toml", "errors"),
+    ("toml", "names"),
     ("config_problems", "names"),
     ("rng", "native"),
     ("rng", "philox"),

@@ -83,7 +83,7 @@ Networks checked_networks(MLP_GIBBS_NETWORK_PARAMETERS) {
     check_dtype(*bias, "biases", at::kFloat);
     TORCH_CHECK_VALUE(bias->dim() == 3, "biases[", l, "] must have shape (D, 1, N_l), found ", bias->sizes());
     check_shape(*bias, "biases", {d, 1, rows});
-    n.alive.push_back(bias->contiguous());
+    n.alive.push_back(bias->resolve_neg().contiguous());  // which torch itself does for tensors that are in no list
     n.plain.bias[l] = n.alive.back().const_data_ptr<float>();
   }
   n.alive.push_back(readout.contiguous());

@@ -15,9 +15,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mcmc.config import RunConfig, apply_overrides, parse_config
-from mcmc.config_problems import clipped, listed
+from mcmc.config_problems import listed
 from mcmc.errors import ConfigError
-from mcmc.names import nearest
+from mcmc.names import clipped, nearest
 from mcmc.study.items import Cell, StudyItem, cut_into_items
 from mcmc.study.settings import Settings, flatten, label, with_settings
 from mcmc.toml import read_toml

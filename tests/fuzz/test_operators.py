@@ -1,6 +1,7 @@
 """The operators of the extension with any arguments: the right answer or an error, and never the end of the process."""
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +109,19 @@ def test_negated_views():
         torch.ops.mlp_gibbs.keep_rows_(rows, torch.zeros(2, 5), torch.tensor([False, True]))
     found = torch.ops.mlp_gibbs.kinetic_energy(rows.view(1, 2, 5))
     assert torch.equal(found, torch.ops.mlp_gibbs.kinetic_energy(-floats(10).view(1, 2, 5)))
+
+
+def test_negated_view_in_a_list():
+    """Torch hands it over as it is, and its memory holds the numbers with the other sign."""
+    if native.engines():
+        arguments = operators.RIGHT["energy_and_grad_mlp"](random.Random(3))
+        sizes = arguments["widths"][1:]
+        n_networks = len(arguments["x"])
+        arguments["biases"] = [torch.ones(n_networks, 1, n) for n in sizes]
+        energy = torch.ops.mlp_gibbs.energy_and_grad_mlp(**arguments)[0]
+        assert energy.numel(), "choose another seed"
+        arguments["biases"] = [torch._neg_view(-torch.ones(n_networks, 1, n)) for n in sizes]
+        assert torch.equal(torch.ops.mlp_gibbs.energy_and_grad_mlp(**arguments)[0], energy)
 
 
 @pytest.mark.parametrize("iterations", [-1, 2**31, 2**63 - 1])

@@ -98,6 +98,7 @@ TEN = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"
 FOUND = {  # each a traceback or a hang before it was found here
     "base with a null character": M.replace("run.toml", "a\\u0000b"),
     "base without end": M.replace("run.toml", "/dev/zero"),
+    "long name of a base": M.replace("run.toml", "run-" * 1500 + ".toml"),
     "two thousand million items": M.replace("= 4", "= 2000000000"),
     "twenty axes of ten values": M + "[study.grid]\n" + "\n".join(f'"model.a{i}" = {TEN}' for i in range(20)),
     "long axis": M + '[study.grid]\n"model.sigma_w" = [' + ",".join(map(str, range(1, 100_000))) + "]",

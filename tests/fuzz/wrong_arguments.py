@@ -104,7 +104,7 @@ def _reshaped(t: Tensor, rng: random.Random) -> Tensor:
             axis = rng.randrange(t.dim())
             return t.narrow(axis, 0, 1).expand(shape)
         case _:
-            return t.new_empty(())
+            return t if t.is_quantized else t.new_empty(())  # torch itself cannot copy what comes of those
 
 
 def _odd(t: Tensor, rng: random.Random) -> Tensor:
