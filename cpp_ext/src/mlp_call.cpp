@@ -47,7 +47,10 @@ const void* checked_packed(const at::Tensor& t, const char* name, size_t layer, 
   TORCH_CHECK_VALUE(t.dim() == 2 && t.size(0) == d && t.size(1) == static_cast<int64_t>(bytes) && t.is_contiguous(), name, "[",
                     layer, "] must be packed for '", kernels.name, "' with contiguous shape [", d, ", ", bytes, "], found ",
                     t.sizes());
-  return t.const_data_ptr();
+  const void* data = t.const_data_ptr();
+  TORCH_CHECK_VALUE(reinterpret_cast<uintptr_t>(data) % alignof(float) == 0, name, "[", layer,
+                    "] must lie at a multiple of the size of its numbers, as pack_mlp makes it");
+  return data;
 }
 
 }  // namespace

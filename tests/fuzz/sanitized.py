@@ -43,7 +43,7 @@ def environment(*, leaks: bool = False) -> dict[str, str]:
     return {**os.environ, **more, "LD_PRELOAD": ":".join(paths), "OMP_NUM_THREADS": "2"}
 
 
-def pytest_configure() -> None:
+def pytest_load_initial_conftests() -> None:
     """Loads it before anything imports the package."""
     from tests.fuzz.call_operators import load
 

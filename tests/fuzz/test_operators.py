@@ -111,6 +111,17 @@ def test_negated_views():
     assert torch.equal(found, torch.ops.mlp_gibbs.kinetic_energy(-floats(10).view(1, 2, 5)))
 
 
+def test_packed_weights_that_lie_askew():
+    if native.engines():
+        arguments = operators.RIGHT["energy_and_grad_mlp"](random.Random(3))
+        packed = arguments["forward"][0]
+        askew = torch.frombuffer(bytearray(packed.numel() + 1), dtype=torch.uint8, offset=1).view(packed.shape)
+        assert packed.numel(), "choose another seed"
+        arguments["forward"][0] = askew.copy_(packed)
+        with pytest.raises(ValueError, match=r"forward\[0\] must lie at a multiple"):
+            torch.ops.mlp_gibbs.energy_and_grad_mlp(**arguments)
+
+
 def test_negated_view_in_a_list():
     """Torch hands it over as it is, and its memory holds the numbers with the other sign."""
     if native.engines():
