@@ -287,7 +287,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
   TORCH_CHECK_VALUE(static_cast<int64_t>(variances.size()) == depth, "variances must have ", depth, " numbers, found ",
                     variances.size());
   const int64_t last_sweep = first_sweep + n_sweeps - 1;
-  const at::Tensor by_slot = energy.view({d, k, r}), steps = n_leapfrog.view({1, k});
+  const at::Tensor by_slot = energy.view({d, k, r}), steps = n_leapfrog.contiguous().view({1, k});
   const at::Tensor u = at::empty({d * (k / 2) * r}, energy.options());
   const auto exchange_of = [&](int64_t parity) {
     const int64_t n_pairs = (k - parity) / 2;

@@ -11,7 +11,7 @@ import torch
 
 from mcmc import native
 from tests.fuzz import operators
-from tests.fuzz.call_operators import case, load, registered
+from tests.fuzz.call_operators import case, load, plain, registered, same
 from tests.fuzz.judge import Wrong
 from tests.support.runs import ROOT
 
@@ -109,6 +109,18 @@ def test_negated_views():
         torch.ops.mlp_gibbs.keep_rows_(rows, torch.zeros(2, 5), torch.tensor([False, True]))
     found = torch.ops.mlp_gibbs.kinetic_energy(rows.view(1, 2, 5))
     assert torch.equal(found, torch.ops.mlp_gibbs.kinetic_energy(-floats(10).view(1, 2, 5)))
+
+
+def test_steps_of_a_sweep_that_lie_apart():
+    """They were read as if they lay one after the other."""
+    if native.engines():
+        arguments, again = (operators.RIGHT["sweeps_mlp_"](random.Random(1)) for _ in range(2))
+        steps = torch.arange(1, 1 + len(arguments["beta"]))
+        assert len(steps) > 1, "choose another seed"
+        again |= {key: plain(value) for key, value in arguments.items()}
+        arguments["n_leapfrog"], again["n_leapfrog"] = steps, steps.repeat_interleave(2)[::2]
+        found, wanted = (torch.ops.mlp_gibbs.sweeps_mlp_(**a) for a in (again, arguments))
+        assert same(found, wanted)
 
 
 def test_packed_weights_that_lie_askew():
