@@ -153,7 +153,7 @@ def _estimates(xr: Any, data: RunData) -> dict[str, Any]:
 
 def _xarray() -> Any:
     try:
-        import h5netcdf  # noqa: F401
+        import h5netcdf  # noqa: F401, xarray looks it up by name when it writes
         import xarray
     except ImportError as error:
         raise UsageError(

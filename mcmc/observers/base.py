@@ -4,6 +4,7 @@ Observers see temperatures, never slots: the sweep puts every array in temperatu
 the device of the chains, and nothing waits for the host before a segment is written.
 """
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -84,14 +85,15 @@ class Observer(Protocol):
         ...
 
 
-class DrawObserver:
+class DrawObserver(ABC):
     """Base of observers that take in several draws at a time: Python then costs little though every sweep is drawn."""
 
     def observe(self, measurement: Measurement) -> None:
         self.observe_all(measurement.as_draws())
 
+    @abstractmethod
     def observe_all(self, draws: Measurement) -> None:
-        raise NotImplementedError
+        """As `Observer.observe_all`."""
 
 
 def add_in_turn(total: Tensor, draws: Tensor) -> None:
