@@ -20,6 +20,7 @@ from mcmc.io.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mcmc.io.directory import BURN_IN_FILE, RUN_FILE, UNTIL_ERROR_FILE, RunDirectory
 from mcmc.io.lock import Lock
 from mcmc.io.segment import read_segment
+from mcmc.run import snapshot
 from mcmc.run.adaptation import learn_from_sweep
 from mcmc.run.build import (
     available_memory_bytes,
@@ -153,7 +154,7 @@ class _Driver:
 
     def _take_up(self, checkpoint: Checkpoint) -> None:
         try:
-            self.simulation.load_arrays(checkpoint.arrays, checkpoint.meta)
+            snapshot.load_arrays(self.simulation, checkpoint.arrays, checkpoint.meta)
             self.production.load_arrays(checkpoint.arrays, checkpoint.meta)
         except (KeyError, TypeError, RuntimeError, ValueError) as error:
             writer = self.directory.read_json(RUN_FILE).get("version")
@@ -272,7 +273,7 @@ class _Driver:
 
     def _save(self) -> None:
         self.simulation.raise_if_nonfinite()
-        arrays, facts = self.simulation.to_arrays()
+        arrays, facts = snapshot.to_arrays(self.simulation)
         more_arrays, more_facts = self.production.to_arrays()
         self.lock.verify()
         save_checkpoint(self.directory.checkpoints, Checkpoint(arrays | more_arrays, facts | more_facts))

@@ -1,11 +1,10 @@
-"""The whole state of a run in memory, one sweep of it, and its conversion to and from a checkpoint."""
+"""The whole state of a run in memory, and one sweep of it."""
 
 import warnings
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,9 +15,7 @@ from mcmc.exchange.state import (
     ExchangeState,
     beta_of_slot,
     count_attempts,
-    from_state_dict,
     initial_exchange_state,
-    state_dict,
     to_temperature_order,
 )
 from mcmc.kernels.base import ChainState, Kernel, StepParams, initial_positions
@@ -201,42 +198,9 @@ class Simulation:
         """Stop on a NaN or infinite energy, with its network, chain, step and beta."""
         self.nonfinite.raise_if_any(self.system.network_ids)
 
-    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """(arrays, facts) from which `load_arrays` restores this state bit for bit."""
-        arrays = {}
-        names = self.chains[0].tensors()
-        for name in names:
-            arrays[f"chains/{name}"] = torch.cat([c.tensors()[name] for c in self.chains]).cpu().numpy()
-        arrays |= {f"exchange/{name}": value for name, value in state_dict(self.exchange).items()}
-        arrays |= {f"diagnostics/{name}": t.cpu().numpy() for name, t in self.diagnostics.tensors.items()}
-        arrays |= {f"tuner/{name}": value for name, value in self.tuner.to_arrays().items()}
-        arrays["betas"] = np.asarray(self.ladder.betas)
-        arrays |= {f"checks/{name}": value for name, value in self.checks.arrays.items()}
-        return arrays, {"sweep": self.sweep, "ladder_history": self.ladder_history, "fallback": self.fallback}
-
-    def load_arrays(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
-        """Take over a state that `to_arrays` gave."""
-        device = self.system.device
-        fields = {
-            name.removeprefix("chains/"): torch.tensor(value, device=device)  # a copy: sweeps write over it
-            for name, value in arrays.items()
-            if name.startswith("chains/")
-        }
-        self.chains = [ChainState(**{n: t[b.start : b.stop] for n, t in fields.items()}) for b in self.blocks]
-        self.exchange = from_state_dict(_strip(arrays, "exchange/"), device=device)
-        for name, tensor in self.diagnostics.tensors.items():
-            tensor.copy_(torch.from_numpy(arrays[f"diagnostics/{name}"]))
-        self.tuner.load_arrays(_strip(arrays, "tuner/"))
-        self.ladder = BetaLadder(tuple(arrays["betas"].tolist()))
-        self.sweep, self.ladder_history = facts["sweep"], facts["ladder_history"]
-        self.checks.load(_strip(arrays, "checks/"))
-        self.fallback = facts["fallback"]
-        if self.fallback is not None:
-            self._use_finest_forces()
-
     def _fall_back(self, defect: str) -> None:
         self.fallback = {"sweep": self.sweep, "from": self.forces, "reason": defect}
-        self._use_finest_forces()
+        self.use_finest_forces()
         if self.forces == self.fallback["from"]:
             advice = f'{self.forces} is all there is: use shorter trajectories, or run.dtype = "float64"'
         else:
@@ -245,7 +209,8 @@ class Simulation:
             f"sweep {self.sweep}, {self.fallback['from']} forces: {defect}; {advice}", RuntimeWarning, stacklevel=3
         )
 
-    def _use_finest_forces(self) -> None:
+    def use_finest_forces(self) -> None:
+        """Forces as fine as the positions from here on, where the system has them."""
         finer = self.system.with_finest_forces()
         if finer is None:
             return
@@ -353,7 +318,3 @@ class Simulation:
 def _on_device(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Numbers as a tensor, copied to the device once and not every sweep: each copy would make the device wait."""
     return torch.tensor(values, dtype=dtype, device=device)
-
-
-def _strip(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

@@ -8,6 +8,7 @@ import torch
 
 from mcmc.rng import Purpose
 from mcmc.run.simulation import Simulation
+from mcmc.run.snapshot import load_arrays, to_arrays
 from tests.support.runs import small_config
 
 ROUNDING = 2.0**-24
@@ -20,8 +21,8 @@ def compare(device: str) -> dict[str, float]:
     host, other = Simulation.start(config, torch.device("cpu")), Simulation.start(config, torch.device(device))
     counts = {"decisions": 0, "decisions_differ": 0, "swaps_differ": 0, "worst_energy": 0.0, "noise_differs": 0}
     for _ in range(N_SWEEPS):
-        arrays, facts = host.to_arrays()
-        other.load_arrays(arrays, facts)
+        arrays, facts = to_arrays(host)
+        load_arrays(other, arrays, facts)
         before = host.chains[0].x.clone()  # sweeps in one call move chains in place
         streams = [s.blocks[0].streams.normal(Purpose.CHECK, host.sweep, 32, torch.float32) for s in (host, other)]
         counts["noise_differs"] += int((streams[0] != streams[1].cpu()).sum())

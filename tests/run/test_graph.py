@@ -13,6 +13,7 @@ from mcmc.run.graph import choose_graphs
 from mcmc.run.production import Production
 from mcmc.run.rounds import burn_in_rounds
 from mcmc.run.simulation import Simulation
+from mcmc.run.snapshot import load_arrays, to_arrays
 from tests.support.runs import small_config
 from tests.support.tape import TapeRecorder
 
@@ -30,7 +31,7 @@ def chain(config, recorder=None, *, n_sweeps=14, device=CPU):
     for _ in range(n_sweeps):
         production.advance_by(1)
     simulation.raise_if_nonfinite()
-    return simulation.to_arrays()[0] | production.to_arrays()[0]
+    return to_arrays(simulation)[0] | production.to_arrays()[0]
 
 
 def assert_same(found, expected):
@@ -100,15 +101,15 @@ def test_a_loaded_state_is_taken_over():
     straight = Simulation.start(config, CPU)
     for _ in range(11):
         straight.advance()
-    saved = straight.to_arrays()
+    saved = to_arrays(straight)
     resumed = Simulation.start(config, CPU, recorder=recorder)
     for _ in range(4):
         resumed.advance()
-    resumed.load_arrays(*saved)
+    load_arrays(resumed, *saved)
     for _ in range(9):
         straight.advance()
         resumed.advance()
-    assert_same(resumed.to_arrays()[0], straight.to_arrays()[0])
+    assert_same(to_arrays(resumed)[0], to_arrays(straight)[0])
 
 
 def test_finer_forces_are_recorded_anew(monkeypatch):
@@ -122,7 +123,7 @@ def test_finer_forces_are_recorded_anew(monkeypatch):
                 with pytest.warns(RuntimeWarning, match="a test"):
                     simulation._fall_back("a test")
             simulation.advance()
-    assert_same(runs[1].to_arrays()[0], runs[0].to_arrays()[0])
+    assert_same(to_arrays(runs[1])[0], to_arrays(runs[0])[0])
 
 
 @pytest.mark.parametrize(

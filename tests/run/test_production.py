@@ -12,6 +12,7 @@ from mcmc.io.schema import DATASETS, Key
 from mcmc.io.segment import read_segment
 from mcmc.run.production import Production
 from mcmc.run.simulation import Simulation
+from mcmc.run.snapshot import load_arrays
 from mcmc.types import replica_pairs
 from tests.support.runs import finished, small_config
 
@@ -146,7 +147,7 @@ def test_last_draw_is_the_state_at_the_end(produced):
         return
     simulation = Simulation.start(config, torch.device("cpu"))
     checkpoint = load_checkpoint(produced[1].checkpoints)
-    simulation.load_arrays(checkpoint.arrays, checkpoint.meta)
+    load_arrays(simulation, checkpoint.arrays, checkpoint.meta)
     x = simulation.chains[0].x
     n_networks, n_temperatures, n_replicas = simulation.shape
     energy = simulation.system.energy(x).view(simulation.shape) / config.model.n_inputs

@@ -9,6 +9,7 @@ from mcmc.errors import NonFiniteEnergyError
 from mcmc.run.pace import LONGEST_CALL_S, Pace
 from mcmc.run.production import Production
 from mcmc.run.simulation import Simulation
+from mcmc.run.snapshot import to_arrays
 from mcmc.systems.mlp.energy import MlpSystem
 from mcmc.systems.mlp.fused import FusedNetworks
 from tests.cpp_ext.fused import ENGINES
@@ -54,7 +55,7 @@ def arrays_after(config, groups, *, engine=None, forces="float32"):
         while n_sweeps:
             n_sweeps -= production.advance_by(n_sweeps)
     simulation.raise_if_nonfinite()
-    return simulation.to_arrays()[0] | production.to_arrays()[0]
+    return to_arrays(simulation)[0] | production.to_arrays()[0]
 
 
 def assert_same(found, expected):
