@@ -23,6 +23,7 @@ from mcmc.io.checkpoint import Checkpoint, save_checkpoint
 from mcmc.io.directory import RunDirectory
 from mcmc.run.pace import Pace
 from mcmc.run.production import Production
+from mcmc.run.snapshot import to_arrays
 
 FIRST_SWEEP = """
 import sys, time
@@ -100,7 +101,7 @@ def _rewind(production: Production) -> None:
 
 
 def _checkpoint(production: Production, directory: RunDirectory) -> None:
-    arrays, facts = production.simulation.to_arrays()
+    arrays, facts = to_arrays(production.simulation)
     more_arrays, more_facts = production.to_arrays()
     save_checkpoint(directory.checkpoints, Checkpoint(arrays | more_arrays, facts | more_facts))
 

@@ -9,16 +9,16 @@ import psutil
 
 from mcmc.study.config import load_study
 from tests.support.runs import INSTALLED
-from tests.support.studies import contents_of, processes_of, reference_of, write_study
+from tests.support.studies import contents_of, lasting, processes_of, reference_of, write_study
 
 SEED = 20261123
 N_KILLS = (3, 60)  # in short, in full
-LONG = {"run": {"n_burn_in": 300, "n_sweeps": 3000, "checkpoint_every_s": 0.1}, "output": {"segment_sweeps": 500}}
+ITEM_S = 5  # of work
 IDLE_S = 30  # processes without their driver are gone long before
 
 
 def test_at_random_moments(tmp_path, tally, full):
-    path = write_study(tmp_path, n_inputs=[8], n_networks=4, base=LONG)
+    path = write_study(tmp_path, n_inputs=[8], n_networks=4, base=lasting(tmp_path / "pilot", ITEM_S))
     out = tmp_path / "out"
     reference = reference_of(load_study(path), tmp_path / "reference")
     rng, n_killed, command = random.Random(SEED), 0, [INSTALLED, "study", "run", str(path), "--out", str(out)]

@@ -18,16 +18,15 @@ from mcmc.study.engine import LocalEngine, SlurmEngine
 from mcmc.study.progress import sweeps_done
 from tests.support.cli import invoke
 from tests.support.runs import INSTALLED
-from tests.support.studies import contents_of, is_run, processes_of, reference_of, write_study
+from tests.support.studies import contents_of, is_run, lasting, processes_of, reference_of, write_study
 
 N_KILLS = 20
-# seconds of work an item, with a checkpoint every few sweeps, so that kills find it at work and cost little
-LONG = {"run": {"n_burn_in": 400, "n_sweeps": 6000, "checkpoint_every_s": 0.1}, "output": {"segment_sweeps": 1500}}
+ITEM_S = 12  # of work: long enough for N_KILLS
 
 
 @pytest.fixture
 def path(tmp_path):
-    return write_study(tmp_path, n_inputs=[8], n_networks=4, base=LONG)
+    return write_study(tmp_path, n_inputs=[8], n_networks=4, base=lasting(tmp_path / "pilot", ITEM_S))
 
 
 @pytest.fixture
@@ -129,7 +128,8 @@ def test_an_item_that_cannot_run_says_why(tmp_path):
         (["--engine", "slurm", "--gpus-per-node", "2", "--workers-per-node", "4"], "a GPU has one worker"),
     ],
 )
-def test_wrong_options(tmp_path, path, capsys, arguments, message):
+def test_wrong_options(tmp_path, capsys, arguments, message):
+    path = write_study(tmp_path)
     answer = invoke(capsys, "study", "run", path, "--out", tmp_path / "out", *arguments)
     assert answer.status == 2
     assert message in answer.err

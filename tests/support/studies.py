@@ -1,18 +1,24 @@
 """Small studies on disk, and what they leave there."""
 
 import copy
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import tomli_w
+import torch
 
 from mcmc.run.driver import run
+from mcmc.run.simulation import Simulation
 from mcmc.study.config import Study, load_study
 from mcmc.study.directory import StudyDirectory
 from tests.support.runs import SMALL, as_toml, contents, finished, small_data
 
 SIZES = (8, 12, 16)
+PILOT_S = 1.0
 
 
 def small_study(folder: Path, *, n_networks: int = 8, grid: str = "", **sections: dict[str, Any]) -> Study:
@@ -71,6 +77,33 @@ def write_study(
     return path
 
 
+def lasting(folder: Path, seconds: float) -> dict[str, Any]:
+    """Changes of SMALL with which an item of two networks of 8 inputs works about so long on this machine, now.
+
+    Checkpoints come every few sweeps, so that kills find it at work and cost little.
+    """
+    run_section = {"n_burn_in": 300, "checkpoint_every_s": 0.1}
+    folder.mkdir()
+    item = load_study(write_study(folder, n_inputs=[8], n_networks=2, base={"run": run_section})).items()[0]
+    with one_thread():
+        simulation, n_sweeps, start = Simulation.start(item.config, torch.device("cpu")), 0, time.monotonic()
+        while time.monotonic() < start + PILOT_S:
+            n_sweeps += simulation.advance_by(100).n_sweeps
+    segment_sweeps = max(100, round(n_sweeps * seconds / PILOT_S / 40) * 10)
+    return {"run": run_section | {"n_sweeps": 4 * segment_sweeps}, "output": {"segment_sweeps": segment_sweeps}}
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """As the workers of a study run: threads that wait for each other on busy cores are a hundred times slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def contents_of(study: Path) -> dict[str, dict[str, bytes]]:
     """The bytes of every item that must not depend on how it was run."""
     return {path.name: contents(path) for path in sorted((study / "items").iterdir())}
@@ -78,9 +111,10 @@ def contents_of(study: Path) -> dict[str, dict[str, bytes]]:
 
 def reference_of(study: Study, folder: Path) -> dict[str, dict[str, bytes]]:
     """The same, of items run one after the other in this process without any interruption."""
-    return {
-        item.name: finished(item.config, folder / item.name) for item in sorted(study.items(), key=lambda i: i.name)
-    }
+    with one_thread():
+        return {
+            item.name: finished(item.config, folder / item.name) for item in sorted(study.items(), key=lambda i: i.name)
+        }
 
 
 def processes_of(study) -> list[psutil.Process]:
