@@ -83,7 +83,9 @@ class Worker {
         beta_(pieces.take<double>(n_chains_)),
         step_size_(pieces.take<float>(n_chains_)),
         n_leapfrog_(pieces.take<int64_t>(n_chains_)),
+        free_chain_(pieces.take<int64_t>(n_chains_)),
         fresh_(call.beta[0] == 0.0 ? pieces.take<float>(n_chains_ * n0_) : nullptr),
+        points_(call.beta[0] == 0.0 ? pieces.take<float>(n_chains_ * n0_) : nullptr),
         from_x_(pieces.take<float>(chains_per_job_ * n0_)),
         from_grad_(pieces.take<float>(chains_per_job_ * n0_)),
         x_(pieces.take<float>(chains_per_job_ * n0_)),
@@ -96,16 +98,15 @@ class Worker {
         scratch_(pieces.take<char>(static_cast<int64_t>(call.networks.kernels.scratch_bytes(call.networks.plain, n_tiles)))),
         float32_scratch_(pieces.take<char>(
             static_cast<int64_t>(call.in_float32.kernels.scratch_bytes(call.in_float32.plain, n_tiles)))) {
-    for (StreamAddress* stream : {&noise_.accept, &noise_.momentum, &redraw_}) {
-      stream->chain = stream_chain_;
-      stream->n_networks = 1;
-    }
+    noise_.accept.chain = noise_.momentum.chain = stream_chain_;
+    redraw_.chain = free_chain_;
+    noise_.accept.n_networks = noise_.momentum.n_networks = redraw_.n_networks = 1;
   }
 
   // False for a permutation that is none.
   bool run(int64_t network) {
     network_ = network;
-    for (StreamAddress* stream : {&noise_.accept, &noise_.momentum, &redraw_}) stream->network = call_.noise.accept.network + network;
+    noise_.accept.network = noise_.momentum.network = redraw_.network = call_.noise.accept.network + network;
     if (call_.hands_over()) show_all();
     for (int64_t sweep = 0, n_drawn = 0; sweep < call_.schedule.n_sweeps; ++sweep) {
       if (!place_temperatures()) return false;
@@ -156,16 +157,19 @@ class Worker {
     }
   }
 
-  // Uniform points for the chains at beta = 0, by the operations of `Sphere.random_point`.
+  // Uniform points for the chains at beta = 0, by the operations of `Sphere.random_point`, all of them at a time.
   void redraw(int64_t number) {
-    redraw_.step = static_cast<uint32_t>(number);
+    int64_t n = 0;
     for (int64_t i = 0; i < n_chains_; ++i) {
-      if (beta_[i] != 0.0) continue;
-      float* z = fresh_ + i * n0_;
-      fill_normals(redraw_, i, i + 1, z);
-      const at::Tensor row = at::from_blob(z, {1, n0_}, at::kFloat);
-      const auto radius = std::sqrt(static_cast<double>(n0_));
-      row.mul_(at::reciprocal(at::linalg_vector_norm(row, 2, at::IntArrayRef{-1}, true)).mul_(radius));
+      if (beta_[i] == 0.0) free_chain_[n++] = stream_chain_[i];
+    }
+    redraw_.step = static_cast<uint32_t>(number);
+    fill_normals(redraw_, 0, n, points_);
+    const at::Tensor rows = at::from_blob(points_, {n, n0_}, at::kFloat);
+    const auto radius = std::sqrt(static_cast<double>(n0_));
+    rows.mul_(at::reciprocal(at::linalg_vector_norm(rows, 2, at::IntArrayRef{-1}, true)).mul_(radius));
+    for (int64_t i = 0, j = 0; i < n_chains_; ++i) {
+      if (beta_[i] == 0.0) std::memcpy(fresh_ + i * n0_, points_ + n0_ * j++, sizeof(float) * static_cast<size_t>(n0_));
     }
   }
 
@@ -271,8 +275,9 @@ class Worker {
   double* beta_;
   float* step_size_;
   int64_t* n_leapfrog_;
-  float* fresh_;                                // (C, N_0)
-  float *from_x_, *from_grad_, *x_, *grad_;     // (chains_per_job, N_0): where chains of a job start, and their proposals
+  int64_t* free_chain_;                      // ids of those at beta = 0
+  float *fresh_, *points_;                   // (C, N_0), and the same of those at beta = 0 alone
+  float *from_x_, *from_grad_, *x_, *grad_;  // (chains_per_job, N_0): where chains of a job start, and their proposals
   double* energy_;             // of the proposals
   Layers kept_, proposed_;
   Products products_;
