@@ -28,7 +28,7 @@ run() {
     $pin env "$@" >>"$out/$name.jsonl.new" || failed+=("$name")
 }
 
-# keep NAME...: the new lines take the place of the old ones
+# keep NAME...: the new lines take the place of the old ones of the same processor
 keep() {
     local name
     for name in "$@"; do
@@ -36,7 +36,7 @@ keep() {
         if [[ " ${failed[*]-} " == *" $name "* ]]; then
             rm -f "$out/$name.jsonl.new"
         else
-            mv "$out/$name.jsonl.new" "$out/$name.jsonl"
+            "$python" benchmarks/keep_lines.py "$out/$name.jsonl" "$out/$name.jsonl.new"
         fi
     done
 }
@@ -52,6 +52,7 @@ if $short; then
 else
     run gradient "$python" benchmarks/gradient_table.py
     run avx512 MLP_GIBBS_SIMD=avx512 "$python" benchmarks/gradient_table.py --activations tanh sin relu --repetitions 5
+    pin='' run threads "$python" benchmarks/gradient_table.py --activations tanh --shapes 128x2 256x2 512x2
     run split "$python" benchmarks/split.py --n-inputs 128
     run split "$python" benchmarks/split.py --n-inputs 128 --networks 512 --temperatures 32 --replicas 2 --repetitions 7
     run split "$python" benchmarks/split.py --n-inputs 256
@@ -68,6 +69,7 @@ else
         run scaling "$python" benchmarks/scaling.py --activation $activation --widths 128 256 512 1024 2048
     done
 fi
+$short || keep threads
 keep gradient avx512 split io portable scaling
 
 if [ -x "$peers" ]; then

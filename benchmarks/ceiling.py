@@ -37,7 +37,8 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     a, b = torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX)
     with ThreadPoolExecutor(arguments.threads) as pool:
-        loops = {engine: fma_loop(engine, pool, arguments.threads) for engine in native.engines() if engine != "amx"}
+        sets = [engine for engine in ("avx512", "avx2") if engine in native.engines()]
+        loops = {engine: fma_loop(engine, pool, arguments.threads) for engine in sets}
         work = {engine: loop() for engine, loop in loops.items()} | {"torch_matmul": 2.0 * MATRIX**3}
         seconds = interleaved(loops | {"torch_matmul": lambda: a @ b}, repetitions=arguments.repetitions)
     flops = {name: rate(work[name], seconds[name]) for name in seconds}

@@ -140,17 +140,18 @@ def settings_of(simulation: Simulation) -> dict[str, Any]:
 
 def ours(simulation: Simulation, n_draws: int) -> Callable[[], Draws]:
     """A call that sweeps on, and keeps energy and position of the coldest chains after every sweep."""
-    n_networks, n_temperatures, n_replicas = simulation.shape
+    n_networks, _, n_replicas = simulation.shape
+    network, replica = torch.arange(n_networks).unsqueeze(1), torch.arange(n_replicas)
 
     def call() -> Draws:
         energies, positions = [], []
         start = time.perf_counter()
         for _ in range(n_draws):
             simulation.advance()
-            slot = simulation.exchange.slot_of_temp[:, -1:]  # (D, 1, R)
-            energies.append(torch.take_along_dim(simulation.energy_by_slot(), slot, dim=1)[:, 0])
-            x = torch.cat([chains.x for chains in simulation.chains]).view(n_networks, n_temperatures, n_replicas, -1)
-            positions.append(torch.take_along_dim(x, slot.unsqueeze(-1), dim=1)[:, 0])
+            (chains,) = simulation.chains
+            coldest = network, simulation.exchange.slot_of_temp[:, -1] * n_replicas + replica  # (D, R)
+            energies.append(chains.energy[coldest])
+            positions.append(chains.x[coldest])
         seconds = time.perf_counter() - start
         return seconds, torch.stack(energies).numpy(), torch.stack(positions).numpy()
 

@@ -45,7 +45,7 @@ def line(activation: str, depth: int, n_inputs: int, engine: str, *, repetitions
     limit = fma_loop(engine)
     calls: dict[str, Callable[[], object]] = {"limit": limit, "float32": float32}
     work = {"float32": gradients}
-    if engine == "amx":
+    if native.coarse_parts(engine):
         calls["bfloat16"], work["bfloat16"] = sweeps(config_of(**case, force_dtype="bfloat16"))
     if clock == "wall" and len(os.sched_getaffinity(0)) > 1:
         two, work["two"] = sweeps(config)

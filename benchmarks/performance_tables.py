@@ -9,7 +9,7 @@ import argparse
 import json
 import re
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +44,40 @@ def in_its_place(page: str, name: str, rows: list[str]) -> str:
 
 def tables() -> dict[str, list[str]]:
     """Markdown rows by name."""
-    return {
-        "gradient": gradient_table(lines("gradient")),
-        "avx512": gradient_table(lines("avx512")),
-        "split": split_table(lines("split")),
-        "io": io_table(lines("io")),
-        "python": python_table(lines("python_share")),
-        "portable": portable_table(lines("portable")),
-        "scaling": scaling_table(lines("scaling")),
-        "peers": peers_table(lines("peers")),
-        "ess": ess_table(lines("ess")),
-        "ess-settings": settings_table(lines("ess")),
-        "ess-ratios": ratios_table(lines("ess")),
+    makers: dict[str, tuple[str, Callable[[list[Line]], list[str]]]] = {
+        "gradient": ("gradient", gradient_table),
+        "avx512": ("avx512", gradient_table),
+        "threads": ("threads", threads_table),
+        "split": ("split", split_table),
+        "io": ("io", io_table),
+        "python": ("python_share", python_table),
+        "portable": ("portable", portable_table),
+        "scaling": ("scaling", scaling_table),
+        "peers": ("peers", peers_table),
+        "ess": ("ess", ess_table),
+        "ess-settings": ("ess", settings_table),
+        "ess-ratios": ("ess", ratios_table),
     }
+    return {name: by_processor(lines(file), maker) for name, (file, maker) in makers.items()}
+
+
+def by_processor(found: list[Line], maker: Callable[[list[Line]], list[str]]) -> list[str]:
+    """The rows of each processor's lines, one table with the processor in front."""
+    processors = dict.fromkeys(processor(line) for line in found)
+    rows: list[str] = []
+    for name in processors:
+        head, rule, *body = maker([line for line in found if processor(line) == name])
+        rows = rows or [f"| processor {head}", f"|---{rule}"]
+        if f"| processor {head}" != rows[0]:
+            raise SystemExit(f"lines of {name} have other columns than those of {next(iter(processors))}")
+        rows += [f"| {name} {row}" for row in body]
+    return rows
+
+
+def processor(line: Line) -> str:
+    """Its family."""
+    cpu = line["machine"]["cpu"]
+    return next((name for name in ("Xeon", "EPYC") if name in cpu), cpu)
 
 
 def lines(name: str) -> list[Line]:
@@ -76,6 +97,14 @@ def gradient_table(found: list[Line]) -> list[str]:
         rows.append(
             row([str(n_inputs), str(len(here)), *(spread(line[key] for line in here) for key in keys.values())])
         )
+    return rows
+
+
+def threads_table(found: list[Line]) -> list[str]:
+    """Two threads on two cores against one."""
+    rows = table(["network", "float32 / peak", "two threads / one"])
+    for line in found:
+        rows.append(row([network(line), f"{line['fraction_of_peak']:.2f}", f"{line['two_threads_over_one']:.2f}"]))
     return rows
 
 

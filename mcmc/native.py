@@ -15,6 +15,7 @@ from torch import Tensor
 
 Backend = Literal["extension", "reference"]
 
+ENGINES: Final = ("amx", "avx512_bf16", "avx512", "avx2")  # best first
 INTERFACE: Final = 8  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
 
 extension_error: str | None = None
@@ -56,19 +57,23 @@ def backend_for(device: torch.device) -> Backend:
 
 
 def engines() -> tuple[str, ...]:
-    """The kernels for float32 on the CPU that this processor runs, best first: of amx, avx512, avx2."""
+    """The kernels for float32 on the CPU that this processor runs, best first: of ENGINES."""
     return () if BACKEND == "reference" else tuple(_C.engines())
 
 
 def fused_engine() -> str | None:
-    """The kernels that serve float32 trajectories on the CPU: amx, avx512 or avx2; None for the plain-torch path.
+    """The kernels that serve float32 trajectories on the CPU: one of ENGINES; None for the plain-torch path.
 
     The best that this processor runs, or none better than MLP_GIBBS_SIMD in the environment asks for.
     """
-    order = ("amx", "avx512", "avx2")
-    asked = os.environ.get("MLP_GIBBS_SIMD", order[0])
-    wanted = order[order.index(asked) :] if asked in order else ()
+    asked = os.environ.get("MLP_GIBBS_SIMD", ENGINES[0])
+    wanted = ENGINES[ENGINES.index(asked) :] if asked in ENGINES else ()
     return next((engine for engine in engines() if engine in wanted), None)
+
+
+def coarse_parts(engine: str) -> tuple[int, ...]:
+    """Bfloat16 parts of a number with which an engine computes forces coarser, and faster, than in float32."""
+    return {"amx": (1, 2), "avx512_bf16": (1,)}.get(engine, ())
 
 
 def serves_numbers(t: Tensor) -> bool:
@@ -150,7 +155,8 @@ def _register_fakes() -> None:
     @torch.library.register_fake("mlp_gibbs::pack_mlp")
     def _(weight: Tensor, transposed: bool, parts: int, engine: str) -> Tensor:
         n_networks, rows, cols = weight.shape
-        pad, size = (32, 2 * parts) if engine == "amx" else (2, 4)  # bytes a weight: parts of bfloat16, or one float32
+        pad = 32 if engine == "amx" else 2
+        size = 2 * parts if engine == "amx" or parts in coarse_parts(engine) else 4  # bytes a weight
         n_bytes = size * (-(-rows // pad) * pad) * (-(-cols // pad) * pad)
         return weight.new_empty((n_networks, n_bytes), dtype=torch.uint8)
 

@@ -11,7 +11,7 @@ namespace mlp_gibbs {
 namespace {
 
 struct Usable {
-  const MlpKernels* kernels[3] = {};
+  const MlpKernels* kernels[4] = {};
   int n = 0;
 };
 
@@ -31,6 +31,8 @@ Usable find() {
   __builtin_cpu_init();
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
   if (avx512 && has_tiles()) found.kernels[found.n++] = &MLP_KERNELS_AMX;
+  const bool bfloat16 = __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw");
+  if (avx512 && bfloat16) found.kernels[found.n++] = &MLP_KERNELS_AVX512_BF16;
   if (avx512) found.kernels[found.n++] = &MLP_KERNELS_AVX512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.kernels[found.n++] = &MLP_KERNELS_AVX2;
   return found;

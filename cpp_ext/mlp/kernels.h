@@ -53,7 +53,7 @@ struct MlpJob {
 struct MlpKernels {
   const char* name;
   int64_t chains_per_tile;
-  // Bytes of one packed (rows, cols) matrix, and packing of it, or of its transpose. Only the tile unit knows parts.
+  // Bytes of one packed (rows, cols) matrix, and packing of it, or of its transpose. Parts are those of bfloat16.
   size_t (*packed_bytes)(int64_t rows, int64_t cols, int64_t parts);
   void (*pack)(const float* matrix, int64_t rows, int64_t cols, bool transposed, int64_t parts, void* packed);
   // Bytes of scratch memory of a job of up to n_tiles tiles.
@@ -68,7 +68,7 @@ struct MlpKernels {
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
 #define MLP_GIBBS_FUSED 1
 #define MLP_GIBBS_INLINE __attribute__((always_inline)) inline  // a call would spill every vector register
-extern const MlpKernels MLP_KERNELS_AVX2, MLP_KERNELS_AVX512, MLP_KERNELS_AMX;
+extern const MlpKernels MLP_KERNELS_AVX2, MLP_KERNELS_AVX512, MLP_KERNELS_AVX512_BF16, MLP_KERNELS_AMX;
 #else
 #define MLP_GIBBS_FUSED 0
 #endif

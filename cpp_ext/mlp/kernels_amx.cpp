@@ -14,6 +14,7 @@
 #include "vector_math.h"
 #include "activation.h"
 #include "product_fma.h"
+#include "bfloat16.h"
 #include "product_amx.h"
 #include "tile.h"
 #include "network.h"

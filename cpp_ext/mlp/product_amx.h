@@ -34,12 +34,6 @@ struct AmxEngine {
     return sizeof(uint16_t) * static_cast<size_t>(parts * round_up(rows, PAD) * round_up(cols, PAD));
   }
 
-  static uint16_t nearest(float x) {  // to even
-    uint32_t b;
-    memcpy(&b, &x, sizeof b);
-    return static_cast<uint16_t>((b + 0x7fffu + ((b >> 16) & 1u)) >> 16);
-  }
-
   static float widened(uint16_t h) {
     const uint32_t b = static_cast<uint32_t>(h) << 16;
     float x;
@@ -55,7 +49,7 @@ struct AmxEngine {
       for (int64_t k = 0; k < 32 * blocks; ++k) {
         float rest = r < n_rows && k < n_cols ? matrix[transposed ? k * cols + r : r * cols + k] : 0.0f;
         for (int64_t part = 0; part < parts; ++part) {
-          const uint16_t h = nearest(rest);
+          const uint16_t h = nearest_bfloat16(rest);
           const int64_t tile = ((r / 32 * blocks + k / 32) * parts + part) * 2 + r % 32 / 16;
           out[tile * TILE + r % 16 * 32 + k % 32] = h;
           rest -= widened(h);

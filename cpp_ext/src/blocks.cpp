@@ -161,7 +161,7 @@ const BlockKernels& choose() {
   if (widest == "scalar") return SCALAR;
 #if MLP_GIBBS_X86
   __builtin_cpu_init();
-  if ((widest == "avx512" || widest == "amx") && __builtin_cpu_supports("avx512f")) return AVX512;
+  if ((widest.rfind("avx512", 0) == 0 || widest == "amx") && __builtin_cpu_supports("avx512f")) return AVX512;
   if (widest != "portable" && __builtin_cpu_supports("avx2")) return AVX2;
 #endif
   return PORTABLE;

@@ -83,7 +83,7 @@ PyObject* engines(PyObject*, PyObject*) {
 }
 
 PyMethodDef METHODS[] = {
-    {"engines", engines, METH_NOARGS, "The fused kernels that this processor runs, best first: of amx, avx512, avx2."},
+    {"engines", engines, METH_NOARGS, "The fused kernels that this processor runs, best first."},
     {"simd", simd, METH_NOARGS, "The instruction set that the CPU streams use: avx512, avx2 or portable."},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -3,8 +3,10 @@
 // Networks never meet, so a thread takes one through all the sweeps while its weights and chains are in the cache. Steps
 // and exchange are those of hmc_mlp and count_and_swap_, overlaps those of overlaps_mlp, bit by bit. Where every sweep is
 // drawn, a trajectory leaves the layers at its end behind, and nothing is taken through the network twice.
+#include <algorithm>
 #include <cstring>
 #include <tuple>
+#include <utility>
 
 #include "exchange_networks.h"
 #include "layers.h"
@@ -53,6 +55,10 @@ struct Call {
   const Ladders& ladders() const { return exchange[0].ladders; }
   const ExchangeArrays& arrays() const { return exchange[0].arrays; }
   int64_t n_chains() const { return ladders().n_temperatures * ladders().n_replicas; }
+  bool is_of_one_length() const {
+    const int64_t k = ladders().n_temperatures;
+    return std::all_of(n_leapfrog, n_leapfrog + k, [&](int64_t n) { return n == n_leapfrog[0]; });
+  }
   // Then layers are kept from sweep to sweep.
   bool hands_over() const {
     return with_overlaps && schedule.n_draws() > 1 && schedule.every == 1 && steps_per_sweep == 1 &&
@@ -72,10 +78,16 @@ class Worker {
         redraw_(call.redraw),
         swap_(call.swap),
         rows_(pieces, chains_per_job_, n0_),
+        order_(pieces.take<int64_t>(n_chains_)),
+        stream_chain_(pieces.take<int64_t>(n_chains_)),
         beta_(pieces.take<double>(n_chains_)),
         step_size_(pieces.take<float>(n_chains_)),
         n_leapfrog_(pieces.take<int64_t>(n_chains_)),
+        free_chain_(pieces.take<int64_t>(n_chains_)),
         fresh_(call.beta[0] == 0.0 ? pieces.take<float>(n_chains_ * n0_) : nullptr),
+        points_(call.beta[0] == 0.0 ? pieces.take<float>(n_chains_ * n0_) : nullptr),
+        from_x_(pieces.take<float>(chains_per_job_ * n0_)),
+        from_grad_(pieces.take<float>(chains_per_job_ * n0_)),
         x_(pieces.take<float>(chains_per_job_ * n0_)),
         grad_(pieces.take<float>(chains_per_job_ * n0_)),
         energy_(pieces.take<double>(chains_per_job_)),
@@ -85,11 +97,16 @@ class Worker {
         ladder_(static_cast<size_t>(call.ladders().n_replicas)),
         scratch_(pieces.take<char>(static_cast<int64_t>(call.networks.kernels.scratch_bytes(call.networks.plain, n_tiles)))),
         float32_scratch_(pieces.take<char>(
-            static_cast<int64_t>(call.in_float32.kernels.scratch_bytes(call.in_float32.plain, n_tiles)))) {}
+            static_cast<int64_t>(call.in_float32.kernels.scratch_bytes(call.in_float32.plain, n_tiles)))) {
+    noise_.accept.chain = noise_.momentum.chain = stream_chain_;
+    redraw_.chain = free_chain_;
+    noise_.accept.n_networks = noise_.momentum.n_networks = redraw_.n_networks = 1;
+  }
 
   // False for a permutation that is none.
   bool run(int64_t network) {
     network_ = network;
+    noise_.accept.network = noise_.momentum.network = redraw_.network = call_.noise.accept.network + network;
     if (call_.hands_over()) show_all();
     for (int64_t sweep = 0, n_drawn = 0; sweep < call_.schedule.n_sweeps; ++sweep) {
       if (!place_temperatures()) return false;
@@ -108,15 +125,26 @@ class Worker {
   float* grad() const { return call_.grad + first_chain() * n0_; }
   double* energy() const { return call_.energy + first_chain(); }
 
-  // beta, step size and number of steps of every slot.
+  // The chains (slots) in the order in which they move, with beta, step size and number of steps of each. A tile takes as
+  // long as the longest of its trajectories, so those of equal length go together.
   bool place_temperatures() {
     const int64_t r = call_.ladders().n_replicas;
+    const int64_t* temperature = call_.arrays().temp_of_slot + network_ * n_chains_;
     for (int64_t chain = 0; chain < n_chains_; ++chain) {
-      const int64_t k = call_.arrays().temp_of_slot[network_ * n_chains_ + chain];
-      if (k < 0 || k >= n_chains_ / r) return false;
-      beta_[chain] = call_.beta[k];
-      step_size_[chain] = call_.step_size[k];
-      n_leapfrog_[chain] = call_.n_leapfrog[k];
+      if (temperature[chain] < 0 || temperature[chain] >= n_chains_ / r) return false;
+      order_[chain] = chain;
+    }
+    if (!call_.is_of_one_length()) {
+      std::stable_sort(order_, order_ + n_chains_, [&](int64_t a, int64_t b) {
+        return call_.n_leapfrog[temperature[a]] < call_.n_leapfrog[temperature[b]];
+      });
+    }
+    for (int64_t i = 0; i < n_chains_; ++i) {
+      const int64_t k = temperature[order_[i]];
+      stream_chain_[i] = call_.noise.accept.chain[order_[i]];
+      beta_[i] = call_.beta[k];
+      step_size_[i] = call_.step_size[k];
+      n_leapfrog_[i] = call_.n_leapfrog[k];
     }
     return true;
   }
@@ -124,33 +152,47 @@ class Worker {
   void step(int64_t number) {
     noise_.set_step(number);
     if (fresh_ != nullptr) redraw(number);
-    for (int64_t chain = 0; chain < n_chains_; chain += chains_per_job_) {
-      transition(number, chain, std::min(chains_per_job_, n_chains_ - chain));
+    for (int64_t first = 0; first < n_chains_; first += chains_per_job_) {
+      transition(number, first, std::min(chains_per_job_, n_chains_ - first));
     }
   }
 
-  // Uniform points for the chains at beta = 0, by the operations of `Sphere.random_point`.
+  // Uniform points for the chains at beta = 0, by the operations of `Sphere.random_point`, all of them at a time.
   void redraw(int64_t number) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < n_chains_; ++i) {
+      if (beta_[i] == 0.0) free_chain_[n++] = stream_chain_[i];
+    }
     redraw_.step = static_cast<uint32_t>(number);
-    for (int64_t chain = 0; chain < n_chains_; ++chain) {
-      if (beta_[chain] != 0.0) continue;
-      float* z = fresh_ + chain * n0_;
-      fill_normals(redraw_, first_chain() + chain, first_chain() + chain + 1, z);
-      const at::Tensor row = at::from_blob(z, {1, n0_}, at::kFloat);
-      const auto radius = std::sqrt(static_cast<double>(n0_));
-      row.mul_(at::reciprocal(at::linalg_vector_norm(row, 2, at::IntArrayRef{-1}, true)).mul_(radius));
+    fill_normals(redraw_, 0, n, points_);
+    const at::Tensor rows = at::from_blob(points_, {n, n0_}, at::kFloat);
+    const auto radius = std::sqrt(static_cast<double>(n0_));
+    rows.mul_(at::reciprocal(at::linalg_vector_norm(rows, 2, at::IntArrayRef{-1}, true)).mul_(radius));
+    for (int64_t i = 0, j = 0; i < n_chains_; ++i) {
+      if (beta_[i] == 0.0) std::memcpy(fresh_ + i * n0_, points_ + n0_ * j++, sizeof(float) * static_cast<size_t>(n0_));
     }
   }
 
-  MlpChains chains_from(int64_t chain) {
+  // Positions and gradients of n chains, number `first` on in order: where they lie, or copied together.
+  std::pair<const float*, const float*> starts(int64_t first, int64_t n) const {
+    if (call_.is_of_one_length()) return {x() + first * n0_, grad() + first * n0_};
+    const size_t bytes = sizeof(float) * static_cast<size_t>(n0_);
+    for (int64_t i = 0; i < n; ++i) {
+      std::memcpy(from_x_ + i * n0_, x() + order_[first + i] * n0_, bytes);
+      std::memcpy(from_grad_ + i * n0_, grad() + order_[first + i] * n0_, bytes);
+    }
+    return {from_x_, from_grad_};
+  }
+
+  MlpChains chains_from(int64_t first, const float* from_x, const float* from_grad) {
     MlpChains chains{};
-    chains.x = x() + chain * n0_;
+    chains.x = from_x;
     chains.p = rows_.noise;
-    chains.grad = grad() + chain * n0_;
-    chains.fresh = fresh_ == nullptr ? nullptr : fresh_ + chain * n0_;
-    chains.beta = beta_ + chain;
+    chains.grad = from_grad;
+    chains.fresh = fresh_ == nullptr ? nullptr : fresh_ + first * n0_;
+    chains.beta = beta_ + first;
     chains.step_size = rows_.step_size;
-    chains.n_leapfrog = n_leapfrog_ + chain;
+    chains.n_leapfrog = n_leapfrog_ + first;
     chains.reproject_every = call_.reproject_every;
     chains.x_out = x_;
     chains.grad_out = grad_;
@@ -164,21 +206,23 @@ class Worker {
     return chains;
   }
 
-  // One transition of chains `chain` to chain + n - 1.
-  void transition(int64_t number, int64_t chain, int64_t n) {
-    rows_.draw(noise_, first_chain() + chain, n, n0_, x() + chain * n0_, step_size_ + chain);
-    call_.networks.kernels.run(call_.networks.plain, chains_from(chain), MlpJob{network_, 0, n}, scratch_);
+  // One transition of n chains, number `first` on in order.
+  void transition(int64_t number, int64_t first, int64_t n) {
+    const auto [from_x, from_grad] = starts(first, n);
+    rows_.draw(noise_, first, n, n0_, from_x, step_size_ + first);
+    call_.networks.kernels.run(call_.networks.plain, chains_from(first, from_x, from_grad), MlpJob{network_, 0, n}, scratch_);
     for (int64_t i = 0; i < n; ++i) {
-      const int64_t at = first_chain() + chain + i;
+      const int64_t chain = order_[first + i], at = first_chain() + chain;
+      const double beta = beta_[first + i];
       double statistics[4];
       bool is_nonfinite = false;
-      const bool is_accepted = rows_.decide(i, beta_[chain + i], call_.energy[at], energy_[i], statistics, is_nonfinite);
+      const bool is_accepted = rows_.decide(i, beta, call_.energy[at], energy_[i], statistics, is_nonfinite);
       for (int j = 0; j < 4; ++j) call_.statistics[4 * at + j] += statistics[j];
       if (is_nonfinite && call_.nonfinite_step[at] < 0) {
         call_.nonfinite_step[at] = number;
-        call_.nonfinite_beta[at] = beta_[chain + i];
+        call_.nonfinite_beta[at] = beta;
       }
-      if (is_accepted) take(chain + i, i);
+      if (is_accepted) take(chain, i);
     }
   }
 
@@ -227,10 +271,13 @@ class Worker {
   TransitionNoise noise_;
   StreamAddress redraw_, swap_;
   TransitionRows rows_;
+  int64_t *order_, *stream_chain_;  // chains in the order in which they move, and their ids in the streams; in this order:
   double* beta_;
   float* step_size_;
   int64_t* n_leapfrog_;
-  float *fresh_, *x_, *grad_;  // (C, N_0); proposals of a job (chains_per_job, N_0)
+  int64_t* free_chain_;                      // ids of those at beta = 0
+  float *fresh_, *points_;                   // (C, N_0), and the same of those at beta = 0 alone
+  float *from_x_, *from_grad_, *x_, *grad_;  // (chains_per_job, N_0): where chains of a job start, and their proposals
   double* energy_;             // of the proposals
   Layers kept_, proposed_;
   Products products_;

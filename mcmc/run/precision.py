@@ -10,6 +10,7 @@ import torch
 from mcmc import native
 from mcmc.config import RunConfig
 from mcmc.systems.mlp.batched import why_not_compiled
+from mcmc.systems.mlp.fused import FORCE_PARTS
 
 TENSOR_CORES = (8, 0)  # the first compute capability that multiplies tf32 and bfloat16
 
@@ -21,7 +22,7 @@ class ForceChoice:
     Attributes:
         asked:  `sampler.force_dtype`.
         used:   float64, float32, bfloat16_3x (products of the two leading bfloat16 parts of each number) or bfloat16.
-        engine: amx, avx512 or avx2, the compiled kernels that compute them; inductor for the stages that torch.compile
+        engine: of `native.ENGINES`, the compiled kernels that compute them; inductor for the stages that torch.compile
             makes on CUDA; None for plain torch.
         reason: why `used` is not `asked`; None if it is.
     """
@@ -43,10 +44,12 @@ def choose_forces(config: RunConfig, device: torch.device) -> ForceChoice:
     engine = native.fused_engine() if device.type == "cpu" and dtype == "float32" else None
     if asked in ("auto", "float32"):
         return ForceChoice(asked, dtype, engine)
-    if engine != "amx":
+    used = {"tf32": "bfloat16_3x"}.get(asked, asked)
+    if engine is None or FORCE_PARTS[used] not in native.coarse_parts(engine):
+        units = "AMX tiles or AVX512_BF16" if asked == "bfloat16" else "AMX tiles"
         have = f"{device} with {engine or 'plain torch'}"
-        return ForceChoice(asked, dtype, engine, f"{asked} products need a processor with AMX tiles, found {have}")
-    return ForceChoice(asked, {"tf32": "bfloat16_3x"}.get(asked, asked), engine)
+        return ForceChoice(asked, dtype, engine, f"{asked} products need a processor with {units}, found {have}")
+    return ForceChoice(asked, used, engine)
 
 
 def _on_cuda(asked: str, device: torch.device) -> ForceChoice:

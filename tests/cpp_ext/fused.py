@@ -13,15 +13,19 @@ from mcmc.names import ACTIVATION_NAMES
 from mcmc.systems.base import TrajectoryEnd
 from mcmc.systems.mlp.activations import make_activation
 from mcmc.systems.mlp.energy import MlpSystem
-from mcmc.systems.mlp.fused import FusedNetworks
+from mcmc.systems.mlp.fused import FORCE_PARTS, FusedNetworks
 from mcmc.systems.mlp.networks import Networks
 
 UNIT = 2.0**-24  # half a unit in the last place of float32: the relative error of one rounding
 
 # engine, precision of the forces
 ENGINES = [(engine, "float32") for engine in native.engines()]
-if "amx" in native.engines():
-    ENGINES += [("amx", "bfloat16_3x"), ("amx", "bfloat16")]
+ENGINES += [
+    (engine, forces)
+    for engine in native.engines()
+    for forces, parts in FORCE_PARTS.items()
+    if parts in native.coarse_parts(engine)
+]
 FLOAT_ENGINES = list(native.engines())
 FORCE_UNIT = {"float32": UNIT, "bfloat16_3x": 2.0**-16, "bfloat16": 2.0**-8}  # relative error of one product
 # (N_0, ..., N_L): depth 1 to 3, even and odd, below, at and above the blocks of every engine

@@ -20,7 +20,7 @@ def test_engine_of_the_environment(monkeypatch):
     monkeypatch.delenv("MLP_GIBBS_SIMD", raising=False)
     assert native.fused_engine() == native.engines()[0]
     energies = {}
-    for asked in ("amx", "avx512", "avx2", "portable", "scalar"):
+    for asked in (*native.ENGINES, "portable", "scalar"):
         monkeypatch.setenv("MLP_GIBBS_SIMD", asked)
         system = MlpSystem(c.networks)
         if asked in native.engines():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from contextlib import nullcontext
 
@@ -23,8 +24,7 @@ from tests.support.coarse import emulate
 from tests.support.runs import contents, finished, small_config, stopping_at
 
 CPU = torch.device("cpu")
-HAS_TILES = "amx" in native.engines()
-needs_tiles = pytest.mark.skipif(not HAS_TILES, reason="no AMX tiles")
+HAS_BFLOAT16 = 1 in native.coarse_parts(native.fused_engine() or "")
 SOUND = [("float64", "auto"), ("float32", "auto"), ("float32", "float32"), ("float32", "tf32"), ("float32", "bfloat16")]
 
 
@@ -158,7 +158,7 @@ def test_finest_forces_cannot_fall_back(often, monkeypatch):
 @pytest.mark.parametrize("falls_back", [False, True])
 def test_resume_with_coarse_forces(often, tmp_path, monkeypatch, falls_back):
     """Stopped every 7 sweeps by a signal, before, at and after a fallback: the bytes of the uninterrupted run."""
-    if not HAS_TILES:
+    if not HAS_BFLOAT16:
         emulate(monkeypatch)
     if falls_back:
         monkeypatch.setattr(simulation, "defect_of", lambda check: "made up")
@@ -178,17 +178,17 @@ def test_resume_with_coarse_forces(often, tmp_path, monkeypatch, falls_back):
     assert other["segment-000000.h5"] != whole["segment-000000.h5"]
 
 
-@pytest.mark.parametrize("engine", ["amx", "avx2", "portable"])
+@pytest.mark.parametrize("engine", ["amx", "avx512_bf16", "avx2", "portable"])
 @pytest.mark.parametrize("asked", ["auto", "float32", "tf32", "bfloat16"])
 def test_choice(monkeypatch, asked, engine):
-    """Coarse forces only where there are tiles; the reason is told where there are none."""
+    """Coarse forces only where a unit multiplies bfloat16; the reason is told where there is none."""
     monkeypatch.setattr(native, "fused_engine", lambda: None if engine == "portable" else engine)
     choice = choose_forces(config_of(asked), CPU)
-    coarse = {"tf32": "bfloat16_3x", "bfloat16": "bfloat16"} if engine == "amx" else {}
-    assert choice.used == coarse.get(asked, "float32")
-    assert (choice.reason is None) == (asked in ("auto", "float32") or engine == "amx")
+    coarse = {"amx": {"tf32": "bfloat16_3x", "bfloat16": "bfloat16"}, "avx512_bf16": {"bfloat16": "bfloat16"}}
+    assert choice.used == coarse.get(engine, {}).get(asked, "float32")
+    assert (choice.reason is None) == (asked in ("auto", "float32") or asked in coarse.get(engine, {}))
     if choice.reason:
-        assert f"{asked} products need a processor with AMX tiles, found cpu with" in choice.reason
+        assert re.search(f"{asked} products need a processor with AMX tiles( or .*)?, found cpu with", choice.reason)
 
 
 def test_choice_is_in_the_run_file(tmp_path):

@@ -53,7 +53,7 @@ def test_leapfrog_steps_per_temperature():
 @pytest.mark.parametrize("exchange", [True, False], ids=["exchange", "alone"])
 def test_von_mises_fisher_with_bfloat16_forces(exchange, monkeypatch):
     """Rounding a force changes which proposals are accepted, not the law."""
-    if "amx" not in native.engines():
+    if 1 not in native.coarse_parts(native.fused_engine() or ""):
         emulate(monkeypatch)
     draws = simulate(exchange=exchange, dtype="float32", force_dtype="bfloat16", seed=24)
     assert draws.simulation.forces == "bfloat16"

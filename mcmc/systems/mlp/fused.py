@@ -19,7 +19,7 @@ from mcmc.systems.mlp.activations import Activation
 from mcmc.systems.mlp.networks import Networks
 from mcmc.types import Widths
 
-# a float32 is the sum of three bfloat16 numbers; the tile unit multiplies those that are kept
+# a float32 is the sum of three bfloat16 numbers; a unit that multiplies bfloat16 takes those that are kept
 FORCE_PARTS = {"float32": 3, "bfloat16_3x": 2, "bfloat16": 1}
 ENERGY_PARTS = 3
 
@@ -44,8 +44,7 @@ class FusedNetworks:
         pack, parts = torch.ops.mlp_gibbs.pack_mlp, FORCE_PARTS[forces]
         name, parameters = kernel_activation(networks.activation)
         forward = [pack(w, False, parts, engine) for w in networks.weights]
-        # only the tile unit rounds differently for energies
-        is_split = engine == "amx" and parts < ENERGY_PARTS
+        is_split = parts in native.coarse_parts(engine)
         return cls(
             (
                 list(networks.widths),
@@ -76,7 +75,7 @@ class FusedNetworks:
         pack, parts = torch.ops.mlp_gibbs.pack_mlp, FORCE_PARTS[forces]
         shapes = [torch.empty((n_networks, n_out, n_in), device="meta") for n_in, n_out in pairwise(widths)]
         kept = [(False, parts), (True, parts)]
-        if engine == "amx" and parts < ENERGY_PARTS:
+        if parts in native.coarse_parts(engine):
             kept.append((False, ENERGY_PARTS))
         return sum(pack(w, transposed, n, engine).numel() for w in shapes for transposed, n in kept)
 
