@@ -6,25 +6,23 @@ from itertools import pairwise
 import numpy as np
 
 from mcmc.errors import InsufficientMemoryError
-from mcmc.io.series import StoredSeries
+from mcmc.io.series import Series, StoredSeries
 from mcmc.machine import free_memory_bytes
 
-BLOCK_BYTES = 64 * 2**20  # of series at once; what is made of them on the way takes up to COPIES of that
-COPIES = 6  # measured: series, their squares, exponentials and what scipy makes of these
+BLOCK_BYTES = 256 * 2**20  # of a block at once, with what is made of its series on the way
 
 Block = tuple[slice, slice]  # of networks and of temperatures
-Series = np.ndarray | StoredSeries
 
 
 def blocks_of(shape: tuple[int, ...], draw_bytes: float) -> list[Block]:
-    """Blocks of BLOCK_BYTES: networks with all their temperatures; if one network is larger, some temperatures of it.
+    """Networks with all their temperatures, as many as BLOCK_BYTES hold; if not even one, some temperatures of one.
 
     Two cells (network, temperature) at least, where there are two: numpy adds the draws of a single cell in another
     order than those of several, and no bit of a result may depend on the blocks.
 
     Args:
         shape:      (n, D, K, ...) of the series.
-        draw_bytes: held of one draw of a cell.
+        draw_bytes: taken by one draw of a cell.
     Raises:
         InsufficientMemoryError: the smallest block does not fit in the free memory.
     """
@@ -35,10 +33,10 @@ def blocks_of(shape: tuple[int, ...], draw_bytes: float) -> list[Block]:
         networks, temperatures = _cut(n_networks, at_most // n_temperatures, 1 + (n_temperatures == 1)), [slice(None)]
     else:
         networks, temperatures = _cut(n_networks, 1, 1), _cut(n_temperatures, at_most, 2)
-    needed, free = COPIES * cell_bytes * min(2, n_networks * n_temperatures), free_memory_bytes()
+    needed, free = cell_bytes * min(2, n_networks * n_temperatures), free_memory_bytes()
     if needed > free:
         raise InsufficientMemoryError(
-            f"{n_draws} draws of two temperatures of one network take {needed / 2**30:.3g} GiB to analyse, and "
+            f"{n_draws} draws of two temperatures of one network take {needed / 2**30:.3g} GiB, and "
             f"{free / 2**30:.3g} GiB are free: use a machine with more memory, or measure less often "
             "(run.measure_every).",
             needed=needed,

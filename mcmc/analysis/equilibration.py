@@ -30,6 +30,7 @@ MIN_NETWORKS = 4  # fewer know their error so badly that nothing could ever devi
 MIN_ESS = (
     50.0  # of a network: a run of 50 autocorrelation times, whose mean is known to a seventh of the thermal scatter
 )
+COPIES = 2  # of the series of a block, measured
 MIN_ROUND_TRIPS = 10.0  # of a ladder
 
 
@@ -152,8 +153,8 @@ def _measured(data: RunData) -> dict[str, np.ndarray]:
     bin_mean, bin_variance       (3, D, K) over the draws of a bin and all replicas
     """
     energy = data.series(Key.ENERGY)
-    draw_bytes = 8 * energy.shape[3] + (24 if data.config.output.overlaps else 0)  # and two means of two overlaps
-    return over_blocks(blocks_of(energy.shape, draw_bytes), lambda block: _of_block(data, block))
+    draw_bytes = 8 * energy.shape[3] + 24  # and two means of an overlap, twice while they are joined
+    return over_blocks(blocks_of(energy.shape, COPIES * draw_bytes), lambda block: _of_block(data, block))
 
 
 def _of_block(data: RunData, block: Block) -> dict[str, np.ndarray]:

@@ -12,15 +12,17 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import t
 
-from mcmc.analysis.blocks import Series, blocks_of, over_blocks
+from mcmc.analysis.blocks import blocks_of, over_blocks
 from mcmc.analysis.estimate import network_average
 from mcmc.analysis.mbar import mbar_log_z, thinning
 from mcmc.errors import DisagreementError, InsufficientDataError
 from mcmc.io.reader import RunData
 from mcmc.io.schema import Key
+from mcmc.io.series import Series
 
 N_BLOCKS = 20
 MIN_DRAWS = 2 * N_BLOCKS
+COPIES = 10  # of the energies of a block, measured: their exponentials, and what `logsumexp` makes of these
 MIN_WEIGHT_ESS = 50.0  # effective draws of an exponential average below which its error cannot be told
 FALSE_ALARM = 1e-3  # nominal, that estimates of one truth are called different anywhere in a run; 1 of 310 measured
 TI, FORWARD, BACKWARD, MBAR = "thermodynamic_integration", "stepping_forward", "stepping_backward", "mbar"
@@ -112,7 +114,7 @@ def ladder_free_energies(
     Block by block of networks and temperatures (see `blocks`); MBAR needs all temperatures, of its thinned draws.
     """
     _check(beta, len(energy))
-    blocks = blocks_of(energy.shape, energy.dtype.itemsize * energy.shape[3])
+    blocks = blocks_of(energy.shape, COPIES * energy.dtype.itemsize * energy.shape[3])
 
     def over_energies(of_block: Callable[..., dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         return over_blocks(blocks, lambda block: of_block(*_steps(beta, block[1]), unit * energy[:, *block]))
@@ -154,7 +156,7 @@ def _mbar(beta: np.ndarray, energy: Series, unit: float, start: np.ndarray) -> l
     kept = thinning(n_draws, n_replicas)
     blocks = (np.searchsorted(_block_starts(n_draws), np.arange(n_draws), side="right") - 1)[kept]
     found = []
-    for networks, _ in blocks_of((len(blocks), n_networks, 1), 8 * n_temperatures * n_replicas):
+    for networks, _ in blocks_of((len(blocks), n_networks, 1), 2 * 8 * n_temperatures * n_replicas):
         thinned = unit * energy[kept, networks]
         found += [mbar_log_z(beta, thinned[:, d], blocks, guess) for d, guess in enumerate(start[networks])]
     return found

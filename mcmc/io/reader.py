@@ -6,7 +6,7 @@ where they are read by slices, and their means are taken on the way: what needs 
 
 import json
 from collections import UserDict
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -18,7 +18,7 @@ from mcmc.errors import InsufficientDataError, SegmentError
 from mcmc.io.directory import RUN_FILE, RunDirectory
 from mcmc.io.schema import CHECKS, TIME_SERIES, Key
 from mcmc.io.segment import read_segment
-from mcmc.io.series import Part, StoredSeries
+from mcmc.io.series import Part, Series, StoredSeries
 
 # sums over draws or steps: several segments add up
 _SUMS = (
@@ -46,8 +46,8 @@ class RunArrays(UserDict[str, Any]):
         means: (D, K, ...) of the series over draws and the axis behind the temperatures, taken when they were checked.
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray], series: dict[str, StoredSeries], means: dict[str, np.ndarray]):
-        super().__init__(arrays | series)
+    def __init__(self, arrays: dict[str, np.ndarray], series: Mapping[str, Series], means: dict[str, np.ndarray]):
+        super().__init__({**arrays, **series})
         self.means = means
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -55,7 +55,7 @@ class RunArrays(UserDict[str, Any]):
             self.data[name] = self.data[name][:]
         return self.data[name]
 
-    def series(self, name: str) -> StoredSeries | np.ndarray:
+    def series(self, name: str) -> Series:
         """A time series, which stays where it is."""
         return self.data[name]
 
@@ -125,7 +125,7 @@ class RunData:
         shape = self.series(Key.OVERLAP).shape
         return shape[0] * shape[3]
 
-    def series(self, key: str) -> StoredSeries | np.ndarray:
+    def series(self, key: str) -> Series:
         """A time series (n, D, K, ...) to be indexed by slices, which reads no more than those.
 
         Raises:

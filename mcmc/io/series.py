@@ -62,13 +62,18 @@ class StoredSeries:
         return [slice(start, stop) for start, stop in pairwise([*starts, self.shape[0]])]
 
 
-def joined(series: Sequence[StoredSeries]) -> StoredSeries:
-    """Those of runs that differ in their networks only, one behind the other along the networks."""
-    starts = accumulate((one.shape[1] for one in series), initial=0)
-    parts = [
-        replace(part, first_network=start) for one, start in zip(series, starts, strict=False) for part in one.parts
-    ]
-    return StoredSeries(series[0].name, parts)
+Series = np.ndarray | StoredSeries
+
+
+def join_series(parts: Sequence[Series]) -> Series:
+    """Those of runs that differ in their networks only, along the networks; nothing is read, unless a part is."""
+    stored = [part for part in parts if isinstance(part, StoredSeries)]
+    if len(stored) < len(parts):
+        return np.concatenate([part[:] for part in parts], axis=1)
+    starts = accumulate((part.shape[1] for part in stored), initial=0)
+    placed = [(whole.parts, start) for whole, start in zip(stored, starts, strict=False)]
+    moved = [replace(part, first_network=part.first_network + start) for own, start in placed for part in own]
+    return StoredSeries(stored[0].name, moved)
 
 
 def _within(wanted: range, first: int, n: int) -> tuple[slice, slice]:

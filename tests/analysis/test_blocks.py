@@ -19,7 +19,7 @@ from mcmc.io.reader import read_run
 from mcmc.io.schema import Key
 from tests.support.runs import finished, small_config
 
-SIZES = (1, 200_000, 450_000)  # bytes: pairs of temperatures, one network, several
+SIZES = (1, 400_000, 900_000)  # bytes: pairs of temperatures, one network, several
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_blocks_are_those_that_were_meant(path, monkeypatch):
     shape, found = read_run(path).series(Key.ENERGY).shape, []
     for size in SIZES:
         monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
-        found.append([(n.stop - n.start, *(t.indices(5)[:2])) for n, t in blocks_of(shape, 56)])
+        found.append([(n.stop - n.start, *(t.indices(5)[:2])) for n, t in blocks_of(shape, 112)])
     assert found[0] == [(1, 0, 2), (1, 2, 5)] * 5
     assert found[1] == [(1, 0, 5)] * 5
     assert found[2] == [(1, 0, 5), (2, 0, 5), (2, 0, 5)]

@@ -9,7 +9,7 @@ from mcmc.errors import SegmentError
 from mcmc.io.directory import RunDirectory
 from mcmc.io.reader import read_run
 from mcmc.io.schema import TIME_SERIES, Key
-from mcmc.io.series import joined
+from mcmc.io.series import join_series
 from tests.support.segments import invented_run
 
 DRAWS = [slice(None), slice(3, 9), slice(1, None, 5), slice(4, 8), slice(10, 10), slice(None, None, 3)]
@@ -26,7 +26,7 @@ def series(tmp_path):
 
 @pytest.mark.parametrize("key", TIME_SERIES)
 def test_any_slice(series, key):
-    stored = joined(series[key])
+    stored = join_series(series[key])
     whole = np.concatenate([one[:] for one in series[key]], axis=1)
     assert stored.shape == whole.shape
     assert (stored.dtype, len(stored)) == (whole.dtype, 12)
@@ -38,7 +38,7 @@ def test_any_slice(series, key):
 
 
 def test_pieces_are_the_segments(series):
-    stored = joined(series[Key.ENERGY])
+    stored = join_series(series[Key.ENERGY])
     assert stored.pieces() == [slice(0, 4), slice(4, 8), slice(8, 12)]
 
 
