@@ -24,7 +24,7 @@ def blocks_of(shape: tuple[int, ...], draw_bytes: float) -> list[Block]:
         shape:      (n, D, K, ...) of the series.
         draw_bytes: taken by one draw of a cell.
     Raises:
-        InsufficientMemoryError: the smallest block does not fit in the free memory.
+        InsufficientMemoryError: two cells do not fit in the free memory.
     """
     n_draws, n_networks, n_temperatures = shape[:3]
     cell_bytes = n_draws * draw_bytes
@@ -36,7 +36,7 @@ def blocks_of(shape: tuple[int, ...], draw_bytes: float) -> list[Block]:
     needed, free = cell_bytes * min(2, n_networks * n_temperatures), free_memory_bytes()
     if needed > free:
         raise InsufficientMemoryError(
-            f"{n_draws} draws of two temperatures of one network take {needed / 2**30:.3g} GiB, and "
+            f"{n_draws} draws of two cells (network, temperature) take {needed / 2**30:.3g} GiB, and "
             f"{free / 2**30:.3g} GiB are free: use a machine with more memory, or measure less often "
             "(run.measure_every).",
             needed=needed,

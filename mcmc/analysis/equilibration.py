@@ -116,7 +116,7 @@ def equilibration(data: RunData) -> Equilibration:
     """The verdict on the complete segments of a run: "yes" only if every check passes in every network.
 
     Raises:
-        InsufficientMemoryError: the series of two temperatures of one network do not fit.
+        InsufficientMemoryError: the series of two cells do not fit (see `blocks`).
     """
     n_draws, n_networks = data.n_draws, data.n_networks
     networks = data.config.model.first_network + np.arange(n_networks)

@@ -108,8 +108,6 @@ def test_every_cell_once_and_never_alone(shape, size, monkeypatch):
 
 def test_what_does_not_fit_is_refused_in_words(path, monkeypatch):
     monkeypatch.setattr(blocks, "free_memory_bytes", lambda: 2**10)
-    with pytest.raises(
-        InsufficientMemoryError, match=r"700 draws of two temperatures.*GiB are free.*measure_every"
-    ) as e:
+    with pytest.raises(InsufficientMemoryError, match=r"700 draws of two cells.*GiB are free.*measure_every") as e:
         equilibration(read_run(path))
     assert e.value.needed > e.value.free == 2**10
