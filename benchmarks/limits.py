@@ -2,11 +2,11 @@
 
     python benchmarks/limits.py sizes [--gib 24] [--real-gib 2]
     python benchmarks/limits.py exchange [--ladders 10000] [--sweeps 2000]
-    python benchmarks/limits.py readers [--mib 32]
+    python benchmarks/limits.py readers [--segment-mib 2] [--block-mib 16]
 
 JSON lines. sizes: the largest N, D, T and R (the others as given) that the plan of memory accepts; one of them scaled
 down to --real-gib is run, its peak beside what was said. exchange: seconds a sweep in each tenth, from counters of 10^9
-on. readers: peak memory of each command on directories of 1, 4 and 16 times --mib of series.
+on. readers: peak memory of each command on 10 and 100 segments of --segment-mib of series, in blocks of --block-mib.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from mcmc.exchange import ops
 from mcmc.exchange.state import check_invariants, initial_exchange_state
 from mcmc.io.directory import RunDirectory
 from mcmc.io.schema import Key
+from mcmc.io.segment import read_segment, write_segment
 from mcmc.rng import Streams
 from mcmc.run.memory import memory_bytes
 
@@ -49,21 +50,30 @@ print(json.dumps([status("VmHWM") - before, seconds]))
 """
 # of a command: its peak, imports and all
 READER = """
-import resource, sys
+import sys
+from mcmc.analysis import blocks
 from mcmc.cli import main
+blocks.BLOCK_BYTES = {block_bytes}
 try:
     main()
 except SystemExit as error:
-    assert not error.code or error.code == 1, error
-print("PEAK", 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    assert not error.code, error
+# not ru_maxrss, which a child inherits of its parent
+print("PEAK", next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 READERS = {
     "fsck": ["fsck"],
     "plot": ["plot"],
     "estimate": ["estimate"],
     "status": ["status"],
-    "export": ["export", "--to", "{out}/all.nc", "--force"],
+    "health": ["health"],
+    "compare": ["compare", "--ansatz", "rs"],
+    "overlap": ["overlap", "--ansatz", "rs"],
+    "free-energy": ["free-energy"],
+    "export netCDF": ["export", "--to", "{out}/all.nc", "--force"],
+    "export CSV": ["export", "--to", "{out}/all", "--force"],
 }
+N_SEGMENTS = (10, 100)
 
 
 def largest(fits: Callable[[int], bool]) -> int:
@@ -145,45 +155,45 @@ def exchange(arguments: argparse.Namespace) -> None:
 
 
 def readers(arguments: argparse.Namespace) -> None:
-    """One real segment under many numbers."""
-    from mcmc.config import parse_config
-    from mcmc.io.segment import read_segment, write_segment
+    """One real segment under many numbers, with energies of a Gaussian density of states: H ~ N(-beta, 1)."""
     from mcmc.run.driver import run
 
     with tempfile.TemporaryDirectory() as folder:
-        n_segments = 16 * 4
+        out = Path(folder)
         per_draw = 16 * 16 * (4 * 8 + 4 * (6 + 4) * 2)  # bytes of the series of networks, temperatures, replicas
-        n_draws = arguments.mib * MIB // 4 // per_draw
-        sections = {
-            "run": {"n_burn_in": 0, "n_sweeps": n_segments * n_draws},
-            "output": {"segment_sweeps": n_draws, "overlaps": True},
-        }
+        n_draws = arguments.segment_mib * MIB // per_draw
         case = {"n_inputs": 8, "networks": 16, "temperatures": 16, "replicas": 4, "n_leapfrog": 2}
-        config = config_of(**case, **sections)
-        small = parse_config(config.model_dump() | {"run": config.run.model_dump() | {"n_sweeps": n_draws}})
-        run(small, Path(folder) / "one", is_quiet=True)
-        arrays, scales, attributes = read_segment(RunDirectory(Path(folder) / "one").segment(0))
+        sections = {"tempering": {"betas": np.linspace(0, 2, 16).tolist(), "n_replicas": 4}}
         peaks: dict[str, list[float]] = {name: [] for name in READERS}
-        for times in (1, 4, 16):
-            directory = RunDirectory(Path(folder) / f"times-{times}")
-            directory.open_for(config, {})
-            fresh = np.random.default_rng(times)
-            for index in range(4 * times):
-                noise = {Key.ENERGY: arrays[Key.ENERGY] + 0.01 * fresh.standard_normal(arrays[Key.ENERGY].shape)}
-                changed = {"index": index, "physics_hash": config.physics_hash(), "config": config.physics()}
-                kept = {
-                    k: v for k, v in attributes.items() if k not in ("sha256", "complete", "schema_version", "schema")
-                }
-                kept["forces"] = json.loads(kept["forces"])
-                write_segment(directory.segment(index), arrays | noise, scales, kept | changed)
+        for n_segments in N_SEGMENTS:
+            lengths = {"run": {"n_burn_in": 0, "n_sweeps": n_segments * n_draws}, "output": {"segment_sweeps": n_draws}}
+            config = config_of(**case, **sections, **lengths)
+            path = out / f"segments-{n_segments}"
+            run(config, path, is_quiet=True, until=lambda path, is_last: {"is_reached": True, "reason": "one segment"})
+            _multiply(RunDirectory(path), n_segments)
             for name, (command, *options) in READERS.items():
                 options = [option.format(out=folder) for option in options]
-                line = [sys.executable, "-c", READER, command, str(directory.path), *options]
+                code = READER.format(block_bytes=arguments.block_mib * MIB)
+                line = [sys.executable, "-c", code, command, str(path), *options]
                 done = subprocess.run(line, capture_output=True, text=True, check=False)
                 assert done.returncode == 0, (name, done.stderr[-2000:])
                 peaks[name].append(round(int(done.stdout.rsplit("PEAK", 1)[1]) / MIB, 1))
-        mib = [times * arguments.mib for times in (1, 4, 16)]
-        report({"benchmark": "limits readers", "series_mib": mib, "segment_mib": arguments.mib / 4, "peak_mib": peaks})
+        line = {"block_mib": arguments.block_mib, "segment_mib": arguments.segment_mib, "segments": N_SEGMENTS}
+        report({"benchmark": "limits readers", **line, "peak_mib": peaks})
+
+
+def _multiply(directory: RunDirectory, n_segments: int) -> None:
+    """The first segment again under every number, with energies of its own."""
+    arrays, scales, attributes = read_segment(directory.segment(0))
+    beta, shape = arrays[Key.BETA][:, None], arrays[Key.ENERGY].shape
+    kept = {
+        name: value
+        for name, value in attributes.items()
+        if name not in ("sha256", "complete", "schema_version", "schema")
+    }
+    for index in range(n_segments):
+        energy = (np.random.default_rng(index).standard_normal(shape) - beta) / 8
+        write_segment(directory.segment(index), arrays | {Key.ENERGY: energy}, scales, kept | {"index": index})
 
 
 PARTS = {"sizes": sizes, "exchange": exchange, "readers": readers}
@@ -196,7 +206,8 @@ def main() -> None:
     parser.add_argument("--real-gib", type=float, default=2, help="memory to fill indeed")
     parser.add_argument("--ladders", type=int, default=10_000)
     parser.add_argument("--sweeps", type=int, default=2_000)
-    parser.add_argument("--mib", type=int, default=32, help="of time series, in four segments")
+    parser.add_argument("--segment-mib", type=int, default=2, help="of time series in a segment")
+    parser.add_argument("--block-mib", type=int, default=16, help="of memory for a block of networks")
     arguments = parser.parse_args()
     PARTS[arguments.part](arguments)
 

@@ -67,6 +67,10 @@ class InsufficientDataError(MlpGibbsError):
     """Too few networks, samples or segments for the number that was asked for."""
 
 
+class InsufficientMemoryError(MlpGibbsError):
+    """The smallest piece of a computation does not fit in the free memory."""
+
+
 class DisagreementError(MlpGibbsError):
     """Independent estimates of one number differ by more than their errors; `disagreements` says where."""
 

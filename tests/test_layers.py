@@ -20,6 +20,7 @@ LAYERS = (  # docs/architecture.md
         "config",
         "config_problems",
         "interrupt",
+        "machine",
         "rng",
         "philox",
         "native",

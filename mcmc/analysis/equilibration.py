@@ -17,6 +17,7 @@ import numpy as np
 from scipy.stats import f as fisher
 from scipy.stats import norm, t
 
+from mcmc.analysis.blocks import Block, blocks_of, over_blocks, pieces
 from mcmc.analysis.effective import effective_sample_size, nested_r_hat, r_hat
 from mcmc.analysis.estimate import Estimate, network_average
 from mcmc.analysis.measured import identity_a, network_means, weight_identities
@@ -29,6 +30,7 @@ MIN_NETWORKS = 4  # fewer know their error so badly that nothing could ever devi
 MIN_ESS = (
     50.0  # of a network: a run of 50 autocorrelation times, whose mean is known to a seventh of the thermal scatter
 )
+COPIES = 2  # of the series of a block, measured
 MIN_ROUND_TRIPS = 10.0  # of a ladder
 
 
@@ -111,22 +113,26 @@ class Equilibration:
 
 
 def equilibration(data: RunData) -> Equilibration:
-    """The verdict on the complete segments of a run: "yes" only if every check passes in every network."""
-    n_draws, n_networks = data.energy.shape[:2]
+    """The verdict on the complete segments of a run: "yes" only if every check passes in every network.
+
+    Raises:
+        InsufficientMemoryError: the series of two cells do not fit (see `blocks`).
+    """
+    n_draws, n_networks = data.n_draws, data.n_networks
     networks = data.config.model.first_network + np.arange(n_networks)
     if n_draws < MIN_DRAWS or n_networks < MIN_NETWORKS:
         reason = f"needs {MIN_DRAWS} draws and {MIN_NETWORKS} networks, found {n_draws} draws of {n_networks} networks"
         return Equilibration("unknown", [], [reason], networks, data.beta, {}, None)
-    cells = _cells(data)
-    findings = [_average_bins(data)]
+    measured = _measured(data)
+    cells = _cells(data, measured)
+    findings = [_average_bins(data, measured)]
     if data.config.output.overlaps:
         findings.append(_identity(data))
     layers = weight_identities(data)
     if layers is not None:
         findings.append(_layers(layers, data.beta))
-    half = _log_bins(data.energy)[0]
-    rate = _total_ess(half) / len(half)  # of the last half: a drift before it must not pass for autocorrelation
-    findings += [_network_bins(data, rate), *_replicas(data, cells, rate), _effective_sizes(data, cells)]
+    rate = measured["rate"]
+    findings += [_network_bins(data, measured), *_replicas(data, cells, rate), _effective_sizes(data, cells)]
     round_trips = None
     if data.config.tempering.exchange and len(data.beta) > 1:
         round_trips = data.arrays[Key.ROUND_TRIPS].sum(1).min(1)
@@ -137,17 +143,64 @@ def equilibration(data: RunData) -> Equilibration:
     return Equilibration(verdict, findings, reasons, networks, data.beta, cells, round_trips, missing)
 
 
-def _cells(data: RunData) -> dict[str, np.ndarray]:
-    n_draws, _, _, n_replicas = data.energy.shape
-    cells = {"ess_energy": _total_ess(data.energy)}
+def _measured(data: RunData) -> dict[str, np.ndarray]:
+    """What the checks need of the series of each cell, (..., D, K), block by block.
+
+    ess_energy, ess_overlap_l (l = 0, L), r_hat, nested_r_hat    as of `Equilibration`
+    rate                       effective draws of all replicas in a draw of the last half: a drift before it must not
+                               pass for autocorrelation
+    bins_energy, bins_overlap_l  (3, D, K) averages in the log bins
+    bin_mean, bin_variance       (3, D, K) over the draws of a bin and all replicas
+    """
+    energy = data.series(Key.ENERGY)
+    draw_bytes = 8 * energy.shape[3] + 24  # and two means of an overlap, twice while they are joined
+    return over_blocks(blocks_of(energy.shape, COPIES * draw_bytes), lambda block: _of_block(data, block))
+
+
+def _of_block(data: RunData, block: Block) -> dict[str, np.ndarray]:
+    networks, temperatures = block
+    energy = data.series(Key.ENERGY)[:, networks, temperatures]
+    bins = _log_bins(energy)
+    found = {
+        "ess_energy": _total_ess(energy),
+        "rate": _total_ess(bins[0]) / len(bins[0]),
+        "bins_energy": _bin_means(energy.mean(3)),
+        "bin_mean": np.stack([part.mean((0, 3)) for part in bins]),
+        "bin_variance": np.stack([part.var((0, 3)) for part in bins]),
+    }
+    if energy.shape[3] > 1:
+        found |= {"r_hat": r_hat(energy), "nested_r_hat": nested_r_hat(energy)}
+    if data.config.output.overlaps:
+        for layer in (0, data.config.model.depth):
+            means, single_means = _pair_means(data, block, layer)
+            found[f"ess_overlap_{layer}"] = _total_ess(means[..., None])
+            found[f"bins_overlap_{layer}"] = _bin_means(single_means)
+    return found
+
+
+def _pair_means(data: RunData, block: Block, layer: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n, d, k) means of q^l over pairs, which share replicas and are one series: in float64 and in float32."""
+    networks, temperatures = block
+    overlap, parts = data.series(Key.OVERLAP), []
+    for draws in pieces(overlap):
+        q = overlap[draws, networks, temperatures, :, layer : layer + 1][..., 0]
+        parts.append((q.mean(3, dtype=np.float64), q.mean(3)))
+    double, single = zip(*parts, strict=True)
+    return np.concatenate(double), np.concatenate(single)
+
+
+def _bin_means(series: np.ndarray) -> np.ndarray:
+    return np.stack([part.mean(0, dtype=np.float64) for part in _log_bins(series)])
+
+
+def _cells(data: RunData, measured: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    n_draws, _, _, n_replicas = data.series(Key.ENERGY).shape
+    cells = {"ess_energy": measured["ess_energy"]}
     cells["tau_energy"] = _sweeps(data, n_draws * n_replicas, cells["ess_energy"])
     if data.config.output.overlaps:
-        overlap = data.overlap[..., [0, -1]].mean(3, dtype=np.float64)  # one series: pairs share replicas
-        cells["ess_overlap"] = np.minimum(*(_total_ess(overlap[..., [layer]]) for layer in (0, 1)))
+        cells["ess_overlap"] = np.minimum(*(measured[f"ess_overlap_{layer}"] for layer in (0, data.config.model.depth)))
         cells["tau_overlap"] = _sweeps(data, n_draws, cells["ess_overlap"])
-    if n_replicas > 1:
-        cells |= {"r_hat": r_hat(data.energy), "nested_r_hat": nested_r_hat(data.energy)}
-    return cells
+    return cells | {name: measured[name] for name in ("r_hat", "nested_r_hat") if name in measured}
 
 
 def _sweeps(data: RunData, n_draws: int, size: np.ndarray) -> np.ndarray:
@@ -168,13 +221,12 @@ def _log_bins(series: np.ndarray) -> list[np.ndarray]:
     return [series[start:stop] for stop, start in pairwise(edges)]
 
 
-def _average_bins(data: RunData) -> Finding:
-    series = {"energy": data.energy.mean(3)}
+def _average_bins(data: RunData, measured: dict[str, np.ndarray]) -> Finding:
+    bins = {"energy": measured["bins_energy"]}
     if data.config.output.overlaps:
-        series |= {f"overlap {layer}": data.overlap[..., layer].mean(3) for layer in (0, data.config.model.depth)}
+        bins |= {f"overlap {layer}": measured[f"bins_overlap_{layer}"] for layer in (0, data.config.model.depth)}
     differences, places = [], []
-    for name, values in series.items():
-        half, *earlier = (part.mean(0, dtype=np.float64) for part in _log_bins(values))
+    for name, (half, *earlier) in bins.items():
         for part, label in zip(earlier, ("quarter", "eighth"), strict=True):
             differences += [network_average(column) for column in (half - part).T]
             places += [f"{name} in last half and {label} before, beta = {beta:.3g}" for beta in data.beta]
@@ -206,19 +258,18 @@ def _averages(check: str, differences: list[Estimate], places: list[str]) -> Fin
     )
 
 
-def _network_bins(data: RunData, rate: np.ndarray) -> Finding:
-    """Welch's comparison of two bins of a network, with effective draws in place of draws.
-
-    Args:
-        rate: (D, K) effective draws of all replicas in a draw.
-    """
-    half, *earlier = _log_bins(data.energy)
+def _network_bins(data: RunData, measured: dict[str, np.ndarray]) -> Finding:
+    """Welch's comparison of two bins of a network, with effective draws in place of draws."""
+    rate, mean, scatter = measured["rate"], measured["bin_mean"], measured["bin_variance"]
+    n_draws = [len(part) for part in _log_bins(np.arange(data.n_draws))]
     p_value = np.ones(rate.shape)
-    for part in earlier:
-        size = [np.maximum(rate * len(values), 2.0) for values in (half, part)]
-        variance = [values.var((0, 3)) / (n - 1) for values, n in zip((half, part), size, strict=True)]
+    earlier = range(1, len(n_draws))
+    for place in earlier:
+        both = (0, place)
+        size = [np.maximum(rate * n_draws[i], 2.0) for i in both]
+        variance = [scatter[i] / (n - 1) for i, n in zip(both, size, strict=True)]
         error = np.sqrt(sum(variance))
-        distance = np.abs(half.mean((0, 3)) - part.mean((0, 3)))
+        distance = np.abs(mean[0] - mean[place])
         z = np.divide(distance, error, out=np.where(distance > 0, np.inf, 0.0), where=error > 0)
         freedom = error**4 / np.maximum(sum(v**2 / (n - 1) for v, n in zip(variance, size, strict=True)), 1e-300)
         p_value = np.minimum(p_value, 2 * t.sf(z, np.maximum(freedom, 1.0)))
@@ -234,8 +285,12 @@ def _network_bins(data: RunData, rate: np.ndarray) -> Finding:
 
 
 def _replicas(data: RunData, cells: dict[str, np.ndarray], rate: np.ndarray) -> list[Finding]:
-    """R-hat^2 - 1 = F m/ESS for m chains of one law, F of Fisher's distribution: half chains, or replicas if nested."""
-    n_replicas = data.energy.shape[3]
+    """R-hat^2 - 1 = F m/ESS for m chains of one law, F of Fisher's distribution: half chains, or replicas if nested.
+
+    Args:
+        rate: (D, K) effective draws of all replicas in a draw.
+    """
+    n_replicas = data.series(Key.ENERGY).shape[3]
     if n_replicas == 1:
         return [Finding("R-hat", False, "the run has a single replica: set tempering.n_replicas = 2 or more")]
     return [
@@ -245,7 +300,7 @@ def _replicas(data: RunData, cells: dict[str, np.ndarray], rate: np.ndarray) -> 
 
 
 def _of_one_law(check: str, data: RunData, values: np.ndarray, rate: np.ndarray, n_chains: int) -> Finding:
-    size = np.maximum(rate * len(data.energy), n_chains + 1.0)
+    size = np.maximum(rate * data.n_draws, n_chains + 1.0)
     quantile = fisher.isf(FALSE_ALARM / (2 * size.size), n_chains - 1, size - n_chains)
     bound = np.sqrt(1 + quantile * n_chains / size)
     excess = np.nan_to_num(values / bound, nan=np.inf, posinf=np.inf)

@@ -5,19 +5,24 @@ stepping stones              exponential averages between neighbours, forward an
 MBAR                         all temperatures at once, by `pymbar`
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import t
 
+from mcmc.analysis.blocks import blocks_of, over_blocks
 from mcmc.analysis.estimate import network_average
-from mcmc.analysis.mbar import mbar_log_z
+from mcmc.analysis.mbar import mbar_log_z, thinning
 from mcmc.errors import DisagreementError, InsufficientDataError
 from mcmc.io.reader import RunData
+from mcmc.io.schema import Key
+from mcmc.io.series import Series
 
 N_BLOCKS = 20
 MIN_DRAWS = 2 * N_BLOCKS
+COPIES = 10  # of the energies of a block, measured: their exponentials, and what `logsumexp` makes of these
 MIN_WEIGHT_ESS = 50.0  # effective draws of an exponential average below which its error cannot be told
 FALSE_ALARM = 1e-3  # nominal, that estimates of one truth are called different anywhere in a run; 1 of 310 measured
 TI, FORWARD, BACKWARD, MBAR = "thermodynamic_integration", "stepping_forward", "stepping_backward", "mbar"
@@ -96,26 +101,34 @@ def free_energies(data: RunData) -> FreeEnergies:
         InsufficientDataError: one temperature, no beta = 0, too few draws, or neighbours that do not overlap.
         UsageError: `pymbar` is not installed.
     """
-    first = data.config.model.first_network
-    networks = first + np.arange(data.energy.shape[1])
-    return ladder_free_energies(
-        data.beta, data.energy * data.config.model.n_inputs, data.config.model.n_inputs, networks
-    )
+    first, n_inputs = data.config.model.first_network, data.config.model.n_inputs
+    networks = first + np.arange(data.n_networks)
+    return ladder_free_energies(data.beta, data.series(Key.ENERGY), n_inputs, networks, unit=n_inputs)
 
 
-def ladder_free_energies(beta: np.ndarray, energy: np.ndarray, n_inputs: int, networks: np.ndarray) -> FreeEnergies:
-    """log Z from the extensive energies (n, D, K, R) of any ladder; see `free_energies`."""
+def ladder_free_energies(
+    beta: np.ndarray, energy: Series, n_inputs: int, networks: np.ndarray, *, unit: float = 1.0
+) -> FreeEnergies:
+    """log Z from the energies (n, D, K, R) of any ladder, extensive if multiplied by `unit`; see `free_energies`.
+
+    Block by block of networks and temperatures (see `blocks`); MBAR needs all temperatures, of its thinned draws.
+    """
     _check(beta, len(energy))
-    weight_ess = _weight_ess(beta, energy)
+    blocks = blocks_of(energy.shape, COPIES * energy.dtype.itemsize * energy.shape[3])
+
+    def over_energies(of_block: Callable[..., dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        return over_blocks(blocks, lambda block: of_block(*_steps(beta, block[1]), unit * energy[:, *block]))
+
+    weight_ess = _weight_ess(over_energies(_weights))
     _check_overlap(beta, weight_ess, networks)
-    sums = _leave_one_out(np.stack([energy, energy**2, np.ones_like(energy)]))
+    found = over_energies(_sums)
+    sums = _leave_one_out(found["moments"])
     mean = sums[0] / sums[2]
     variance = sums[1] / sums[2] - mean**2
     integrated, systematic = integrate(beta, mean, variance)
-    forward, backward = stepping_stones(beta, energy)
-    blocks = np.searchsorted(_block_starts(len(energy)), np.arange(len(energy)), side="right") - 1
+    forward, backward = _stepping_stones(found)
     start = 0.5 * (forward + backward)[0]
-    by_mbar = np.stack([mbar_log_z(beta, energy[:, d], blocks, start[d]) for d in range(energy.shape[1])], axis=1)
+    by_mbar = np.stack(_mbar(beta, energy, unit, start), axis=1)
     all_of = {TI: integrated, FORWARD: forward, BACKWARD: backward, MBAR: by_mbar}
     differences = {name: values - by_mbar for name, values in all_of.items() if name != MBAR}
     return FreeEnergies(
@@ -129,6 +142,24 @@ def ladder_free_energies(beta: np.ndarray, energy: np.ndarray, n_inputs: int, ne
         {name: _jackknife_error(values) for name, values in differences.items()},
         weight_ess,
     )
+
+
+def _steps(beta: np.ndarray, temperatures: slice) -> tuple[np.ndarray, np.ndarray]:
+    """(k, 1) steps to the next colder and from the next hotter temperature, zero where there is none."""
+    step = np.diff(beta)
+    return np.append(step, 0.0)[temperatures, None], np.append(0.0, step)[temperatures, None]
+
+
+def _mbar(beta: np.ndarray, energy: Series, unit: float, start: np.ndarray) -> list[np.ndarray]:
+    """(B+1, K) of each network."""
+    n_draws, n_networks, n_temperatures, n_replicas = energy.shape
+    kept = thinning(n_draws, n_replicas)
+    blocks = (np.searchsorted(_block_starts(n_draws), np.arange(n_draws), side="right") - 1)[kept]
+    found = []
+    for networks, _ in blocks_of((len(blocks), n_networks, 1), 2 * 8 * n_temperatures * n_replicas):
+        thinned = unit * energy[kept, networks]
+        found += [mbar_log_z(beta, thinned[:, d], blocks, guess) for d, guess in enumerate(start[networks])]
+    return found
 
 
 def integrate(beta: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -160,22 +191,49 @@ def _pieces(beta: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> tuple[n
 
 def stepping_stones(beta: np.ndarray, energy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(B+1, D, K) forward and backward: by Jensen, E forward <= log Z <= E backward for finite samples."""
-    step = np.diff(beta)[:, None]
-    forward = _log_mean(-step * energy[:, :, :-1])
-    backward = -_log_mean(step * energy[:, :, 1:])
+    return _stepping_stones(_sums(*_steps(beta, slice(None)), energy))
+
+
+def _stepping_stones(found: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    forward = _log_mean(found["up"], found["up_largest"])[..., :-1]
+    backward = -_log_mean(found["down"], found["down_largest"])[..., 1:]
     return _cumulated(forward), _cumulated(backward)
 
 
-def _log_mean(exponent: np.ndarray) -> np.ndarray:
+def _sums(up: np.ndarray, down: np.ndarray, energy: np.ndarray) -> dict[str, np.ndarray]:
+    """Of energies (n, d, k, R), sums over the replicas and draws of each block.
+
+    Args:
+        up, down: (k, 1) steps to the next colder and from the next hotter temperature.
+    Returns:
+        moments (3, B, d, k) of H, H^2 and 1; up, down (2, B, d, k) of exp(-step H), exp(step H) over the `_largest`
+        (d, k) of them, and of 1.
+    """
+    n_each = np.diff([*_block_starts(len(energy)), len(energy)]) * energy.shape[3]
+    ones = np.broadcast_to(n_each[:, None, None], (N_BLOCKS, *energy.shape[1:3]))
+    found = {"moments": np.stack([_block_sums(energy), _block_sums(energy**2), ones])}
+    for name, step in (("up", -up), ("down", down)):
+        exponent = step * energy
+        largest = exponent.max((0, 3), keepdims=True)
+        exponent -= largest
+        found[name] = np.stack([_block_sums(np.exp(exponent, out=exponent)), ones])
+        found[f"{name}_largest"] = largest[0, ..., 0]
+    return found
+
+
+def _log_mean(blocks: np.ndarray, largest: np.ndarray) -> np.ndarray:
     """log of the mean of exp over draws and replicas, of all draws and without each block, (B+1, D, K)."""
-    largest = exponent.max((0, 3), keepdims=True)
-    sums = _leave_one_out(np.stack([np.exp(exponent - largest), np.ones_like(exponent)]))
-    return np.log(np.maximum(sums[0], np.finfo(float).tiny) / sums[1]) + largest[0, ..., 0]
+    sums = _leave_one_out(blocks)
+    return np.log(np.maximum(sums[0], np.finfo(float).tiny) / sums[1]) + largest
 
 
-def _leave_one_out(values: np.ndarray) -> np.ndarray:
-    """Sums over draws and replicas of (S, n, D, K, R): all of them, then without each block, (S, B+1, D, K)."""
-    blocks = np.add.reduceat(values.sum(-1), _block_starts(values.shape[1]), axis=1)
+def _block_sums(values: np.ndarray) -> np.ndarray:
+    """(n, d, k, R) -> (B, d, k)."""
+    return np.add.reduceat(values.sum(-1), _block_starts(len(values)), axis=0)
+
+
+def _leave_one_out(blocks: np.ndarray) -> np.ndarray:
+    """Sums of blocks (S, B, D, K): all of them, then without each, (S, B+1, D, K)."""
     total = blocks.sum(1, keepdims=True)
     return np.concatenate([total, total - blocks], axis=1)
 
@@ -197,13 +255,18 @@ def _cumulated(pieces: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros((*pieces.shape[:-1], 1)), pieces.cumsum(-1)], axis=-1)
 
 
-def _weight_ess(beta: np.ndarray, energy: np.ndarray) -> np.ndarray:
-    """(D, K-1): (sum w)^2 / sum w^2 [Kish], the smaller of both directions."""
-    step = np.diff(beta)[:, None]
-    sizes = []
-    for exponent in (-step * energy[:, :, :-1], step * energy[:, :, 1:]):
-        sizes.append(np.exp(2 * logsumexp(exponent, axis=(0, 3)) - logsumexp(2 * exponent, axis=(0, 3))))
-    return np.minimum(*sizes)
+def _weights(up: np.ndarray, down: np.ndarray, energy: np.ndarray) -> dict[str, np.ndarray]:
+    """(d, k) effective draws of the exponential averages of `_sums`: (sum w)^2 / sum w^2 [Kish]."""
+    sizes = {}
+    for name, step in (("up", -up), ("down", down)):
+        exponent = step * energy
+        sizes[name] = np.exp(2 * logsumexp(exponent, axis=(0, 3)) - logsumexp(2 * exponent, axis=(0, 3)))
+    return sizes
+
+
+def _weight_ess(sizes: dict[str, np.ndarray]) -> np.ndarray:
+    """(D, K-1) the smaller of both directions of each neighbouring pair."""
+    return np.minimum(sizes["up"][:, :-1], sizes["down"][:, 1:])
 
 
 def _check(beta: np.ndarray, n_draws: int) -> None:

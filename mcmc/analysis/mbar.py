@@ -14,8 +14,13 @@ from mcmc.errors import ConvergenceError, UsageError
 MAX_DRAWS = 1000  # of a temperature, all replicas; more are thinned evenly: cost is K^2 times the draws
 
 
+def thinning(n_draws: int, n_replicas: int) -> slice:
+    """The draws of a run that `mbar_log_z` is given."""
+    return slice(None, None, -(-n_draws * n_replicas // MAX_DRAWS))
+
+
 def mbar_log_z(beta: np.ndarray, energy: np.ndarray, blocks: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """log Z(beta_k)/Z(beta_0) of one network, from all its draws and without each block of them.
+    """log Z(beta_k)/Z(beta_0) of one network, from all the draws given and without each block of them.
 
     The estimate maximises sum_k N_k f_k - sum_n log sum_k N_k exp(f_k - beta_k H_n); without a block it moves by one
     Newton step from the full solution, exact to first order in 1/blocks. `pymbar`'s own error counts draws as
@@ -31,8 +36,7 @@ def mbar_log_z(beta: np.ndarray, energy: np.ndarray, blocks: np.ndarray, start: 
         UsageError: `pymbar` is not installed.   ConvergenceError: its solver failed.
     """
     pymbar = _pymbar()
-    thinned = slice(None, None, -(-energy.shape[0] * energy.shape[2] // MAX_DRAWS))
-    energy, blocks = energy[thinned], np.tile(blocks[thinned].repeat(energy.shape[2]), len(beta))
+    blocks = np.tile(blocks.repeat(energy.shape[2]), len(beta))
     samples = energy.transpose(1, 0, 2).reshape(len(beta), -1)
     n_each = np.full(len(beta), samples.shape[1])
     reduced = beta[:, None] * samples.ravel()

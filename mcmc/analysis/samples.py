@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mcmc.analysis.blocks import draw_mean
 from mcmc.analysis.bootstrap import NetworkBootstrap, Resampled
 from mcmc.analysis.measured import overlap_law
 from mcmc.io.reader import RunData
@@ -56,9 +57,9 @@ def self_averaging(data: RunData, bootstrap: NetworkBootstrap) -> SelfAveraging:
 
     Halves that still remember each other (a run of few autocorrelation times) make the disorder too large.
     """
-    overlap = data.overlap
-    half = len(overlap) // 2
-    first, last = (part.mean((0, 3), dtype=np.float64) for part in (overlap[:half], overlap[-half:]))
+    overlap, n_draws = data.series(Key.OVERLAP), data.n_draws
+    half = n_draws // 2
+    first, last = draw_mean(overlap, 0, half), draw_mean(overlap, n_draws - half, n_draws)
     moments = data.arrays[Key.MOMENT_SUM] / data.n_overlaps
     one, two = moments[..., 0], moments[..., 1]
     unbiased = bootstrap.n_networks / (bootstrap.n_networks - 1)

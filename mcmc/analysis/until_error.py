@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from mcmc.analysis.blocks import blocks_of, pieces
 from mcmc.analysis.bootstrap import MIN_NETWORKS, NetworkBootstrap
 from mcmc.config import RunConfig
 from mcmc.errors import InsufficientDataError, UsageError
 from mcmc.io.reader import RunData, read_run
+from mcmc.io.schema import Key
 
+SERIES = 8  # of a network in memory at once: energies, control, residual, and parts before they are joined
 MIN_SEGMENTS = 2  # earlier, drift and quenched spread cannot be told apart
 SURE_SIGMA = 2.0  # the quenched spread alone must exceed the target by this much before a run is given up
 
@@ -97,7 +100,7 @@ class ErrorTargets:
         is_early = data.n_segments < MIN_SEGMENTS
         is_reached = not is_early and all(one.is_met for one in found)
         if not (is_reached or is_early or is_last):
-            _refuse_hopeless(found, data.energy.shape[1])
+            _refuse_hopeless(found, data.n_networks)
         state = "target reached" if is_reached else "n_sweeps reached, target not" if is_last else "goes on"
         return {
             "is_reached": is_reached,
@@ -117,31 +120,44 @@ class ErrorTargets:
 
 def precision(data: RunData, target: ErrorTarget) -> Precision:
     """The error of an average of a run at its coldest temperature, and what of it is between the networks."""
-    bootstrap = NetworkBootstrap(data.energy.shape[1])
-    n_networks, n_draws = bootstrap.n_networks, len(data.energy)
-    series = data.energy[:, :, -1].mean(-1)
-    control = np.zeros_like(series)
-    if data.config.output.overlaps:
-        overlap = data.overlap[:, :, -1].mean(2, dtype=np.float64)
-        norm = data.self_overlap[:, :, -1, :, -1].mean(-1, dtype=np.float64)
-        control = series + data.beta[-1] * (norm - overlap[..., -1])
-        if target.layer is not None:
-            series = overlap[..., target.layer]
-    y, z = series.mean(0), control.mean(0)
+    bootstrap = NetworkBootstrap(data.n_networks)
+    n_networks, third = bootstrap.n_networks, max(1, data.n_draws // 3)
+    blocks = [networks for networks, _ in blocks_of((data.n_draws, n_networks, 1), 8 * SERIES)]
+    means = [[values.mean(0) for values in _coldest(data, target, networks)] for networks in blocks]
+    y, z = (np.concatenate(parts) for parts in zip(*means, strict=True))
     average = bootstrap.controlled(y, z) if data.beta[-1] > 0 else bootstrap.mean(y)
     spread_of_control = float(z.var())
     slope = float(np.cov(y, z, ddof=0)[0, 1]) / spread_of_control if spread_of_control > 0 else 0.0
-    residual = series - slope * control
-    third = max(1, n_draws // 3)
-    first, last = residual[:third].mean(0), residual[-third:].mean(0)
+    parts = []
+    for networks in blocks:
+        series, control = _coldest(data, target, networks)
+        residual = series - slope * control
+        parts.append((residual[:third].mean(0), residual[-third:].mean(0), residual.mean(0)))
+    first, last, whole = (np.concatenate(part) for part in zip(*parts, strict=True))
     shared = bootstrap.estimate(_covariance, first, last, first * last)
     unbiased = n_networks / (n_networks - 1)
     spread = max(float(shared.value) * unbiased, 0.0)
-    sampled = max(float(residual.mean(0).var(ddof=1)) - spread, 0.0) * data.n_sweeps / data.config.run.n_sweeps
+    sampled = max(float(whole.var(ddof=1)) - spread, 0.0) * data.n_sweeps / data.config.run.n_sweeps
     needed = math.ceil((spread + sampled) / target.error**2)
     return Precision(
         target, float(data.beta[-1]), float(average.stderr), spread, float(shared.stderr) * unbiased, max(needed, 1)
     )
+
+
+def _coldest(data: RunData, target: ErrorTarget, networks: slice) -> tuple[np.ndarray, np.ndarray]:
+    """(n, d) series at the coldest temperature of what the target is an average of, and of its control."""
+    index, energy = (networks, slice(-1, None)), data.series(Key.ENERGY)
+    series = energy[:, *index].mean(3)[..., 0]
+    if not data.config.output.overlaps:
+        return series, np.zeros_like(series)
+    overlap, self_overlap, depth = data.series(Key.OVERLAP), data.series(Key.SELF_OVERLAP), data.config.model.depth
+    measured, control = [], []
+    for draws in pieces(overlap):
+        q = overlap[draws, *index].mean(3, dtype=np.float64)[:, :, 0]
+        r = self_overlap[draws, *index, :, depth:].mean(3, dtype=np.float64)[:, :, 0, 0]
+        control.append(series[draws] + data.beta[-1] * (r - q[..., -1]))
+        measured.append(series[draws] if target.layer is None else q[..., target.layer])
+    return np.concatenate(measured), np.concatenate(control)
 
 
 def _covariance(first: np.ndarray, last: np.ndarray, product: np.ndarray) -> np.ndarray:

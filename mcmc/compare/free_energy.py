@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mcmc.analysis.blocks import draw_mean
 from mcmc.analysis.bootstrap import NetworkBootstrap, Resampled
 from mcmc.analysis.estimate import Estimate
 from mcmc.analysis.free_energy import FreeEnergies, free_energies
@@ -13,6 +14,7 @@ from mcmc.analysis.observables import controlled_ladder
 from mcmc.compare.comparison import N_CURVE
 from mcmc.compare.prediction import theory_model
 from mcmc.io.reader import RunData
+from mcmc.io.schema import Key
 from mcmc.theory.curve import solve_rs_curve
 from mcmc.theory.saddle import SaddlePoint
 
@@ -91,7 +93,7 @@ def measured_thermodynamics(
     bootstrap = bootstrap or NetworkBootstrap(data.n_networks)
     free = free_energies(data)
     free.require_agreement()
-    energy, phi = data.energy.mean((0, 3)), free.free_entropy_density
+    energy, phi = draw_mean(data.series(Key.ENERGY), 0, data.n_draws), free.free_entropy_density
     per_network = {
         "free_entropy_density": phi,
         "energy_density": energy,

@@ -1,24 +1,24 @@
 """All results of a run directory as one set of arrays; works while the run goes on and after it was killed.
 
-Every segment is read and checked once, one at a time. Sums are added as they come; time series stay on the disk until
-they are asked for, and their means are taken on the way, so that what needs no series needs the memory of one segment.
+Every segment is read and checked once, one at a time. Sums are added as they come; time series stay on the disk, from
+where they are read by slices, and their means are taken on the way: what needs no series needs the memory of a segment.
 """
 
 import json
 from collections import UserDict
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
-import h5py
 import numpy as np
 
 from mcmc.config import RunConfig, parse_config
 from mcmc.errors import InsufficientDataError, SegmentError
 from mcmc.io.directory import RUN_FILE, RunDirectory
 from mcmc.io.schema import CHECKS, TIME_SERIES, Key
-from mcmc.io.segment import DAMAGE, read_segment
+from mcmc.io.segment import read_segment
+from mcmc.io.series import Part, Series, StoredSeries
 
 # sums over draws or steps: several segments add up
 _SUMS = (
@@ -39,36 +39,25 @@ _SUMS = (
 _CONSTANTS = (Key.BETA, Key.STEP_SIZE, Key.N_LEAPFROG, Key.EDGES)
 
 
-class RunArrays(UserDict[str, np.ndarray]):
-    """Arrays by path of `io.schema`; a time series is read from its segments when it is first asked for.
+class RunArrays(UserDict[str, Any]):
+    """Arrays by path of `io.schema`; of a time series the whole is read when it is first asked for, and kept.
 
     Attributes:
         means: (D, K, ...) of the series over draws and the axis behind the temperatures, taken when they were checked.
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray], series: dict[str, list["_Part"]], means: dict[str, np.ndarray]):
-        super().__init__(arrays | {name: np.empty(0) for name in series})
-        self._series, self._unread, self.means = series, set(series), means
+    def __init__(self, arrays: dict[str, np.ndarray], series: Mapping[str, Series], means: dict[str, np.ndarray]):
+        super().__init__({**arrays, **series})
+        self.means = means
 
     def __getitem__(self, name: str) -> np.ndarray:
-        if name in self._unread:
-            self.data[name] = _read_series(name, self._series[name])
-            self._unread.remove(name)
+        if isinstance(self.data[name], StoredSeries):
+            self.data[name] = self.data[name][:]
         return self.data[name]
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        """Of a time series, which stays where it is."""
-        parts = self._series[name]
-        return (sum(part.shape[0] for part in parts), *parts[0].shape[1:])
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A time series in one segment."""
-
-    file: FilePath
-    shape: tuple[int, ...]
-    dtype: np.dtype
+    def series(self, name: str) -> Series:
+        """A time series, which stays where it is."""
+        return self.data[name]
 
 
 @dataclass(frozen=True)
@@ -119,12 +108,12 @@ class RunData:
     @property
     def n_draws(self) -> int:
         """n, of each time series."""
-        return self._shape(Key.ENERGY)[0]
+        return self.series(Key.ENERGY).shape[0]
 
     @property
     def n_networks(self) -> int:
         """D."""
-        return self._shape(Key.ENERGY)[1]
+        return self.series(Key.ENERGY).shape[1]
 
     @property
     def n_overlaps(self) -> int:
@@ -133,12 +122,18 @@ class RunData:
         Raises:
             InsufficientDataError: the run measured none.
         """
-        self._refuse_without_overlaps()
-        shape = self._shape(Key.OVERLAP)
+        shape = self.series(Key.OVERLAP).shape
         return shape[0] * shape[3]
 
-    def _shape(self, key: str) -> tuple[int, ...]:
-        return self.arrays.shape(key) if isinstance(self.arrays, RunArrays) else self.arrays[key].shape
+    def series(self, key: str) -> Series:
+        """A time series (n, D, K, ...) to be indexed by slices, which reads no more than those.
+
+        Raises:
+            InsufficientDataError: the run measured none.
+        """
+        if key != Key.ENERGY:
+            self._refuse_without_overlaps()
+        return self.arrays.series(key) if isinstance(self.arrays, RunArrays) else self.arrays[key]
 
     def _refuse_without_overlaps(self) -> None:
         if Key.OVERLAP not in self.arrays:
@@ -203,7 +198,7 @@ class _Joined:
 
     def __init__(self) -> None:
         self.n_segments = 0
-        self.series: dict[str, list[_Part]] = {}
+        self.series: dict[str, list[Part]] = {}
         self._kept: dict[str, np.ndarray] = {}
         self._checks: dict[str, list[np.ndarray]] = {}
         self._totals: dict[str, np.ndarray] = {}
@@ -220,7 +215,8 @@ class _Joined:
             if name in arrays:
                 values = arrays[name]
                 parts = self.series.setdefault(name, [])
-                parts.append(_Part(file, values.shape, values.dtype))
+                first_draw = parts[-1].first_draw + parts[-1].shape[0] if parts else 0
+                parts.append(Part(file, values.shape, values.dtype, first_draw))
                 if parts[0].shape[1:] != values.shape[1:]:
                     raise ValueError(f"{name} has shape {values.shape}, before it was {parts[0].shape}")
                 self._add(name, values.mean(3, dtype=np.float64).sum(0))
@@ -238,31 +234,13 @@ class _Joined:
         """The whole."""
         totals = dict(self._totals)
         totals[Key.ACCEPTANCE] = totals[Key.ACCEPTANCE] / int(totals[Key.N_STEPS])
-        n_draws = {name: sum(part.shape[0] for part in parts) for name, parts in self.series.items()}
-        means = {name: totals.pop(name) / n for name, n in n_draws.items()}
+        series = {name: StoredSeries(name, parts) for name, parts in self.series.items()}
+        means = {name: totals.pop(name) / len(stored) for name, stored in series.items()}
         checks = {name: np.concatenate(parts) for name, parts in self._checks.items()}
-        return RunArrays({**self._kept, **checks, **totals}, self.series, means)
+        return RunArrays({**self._kept, **checks, **totals}, series, means)
 
     def _add(self, name: str, values: np.ndarray) -> None:
         before = self._totals.get(name)
         if before is not None and before.shape != values.shape:
             raise ValueError(f"{name} has shape {values.shape}, before it was {before.shape}")
         self._totals[name] = values if before is None else before + values
-
-
-def _read_series(name: str, parts: list[_Part]) -> np.ndarray:
-    """The parts one behind the other, in memory that is taken once.
-
-    Raises:
-        SegmentError: a file was altered since it was checked.
-    """
-    shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:])
-    values, start = np.empty(shape, dtype=parts[0].dtype), 0
-    for part in parts:
-        try:
-            with h5py.File(part.file, "r", locking="best-effort") as file:
-                file[name].read_direct(values, dest_sel=np.s_[start : start + part.shape[0]])
-        except DAMAGE as error:
-            raise SegmentError(f"{part.file} was altered while it was read: {error}.", path=str(part.file)) from error
-        start += part.shape[0]
-    return values

@@ -1,14 +1,13 @@
 """From a validated configuration to the objects of a run."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from mcmc.config import RunConfig
 from mcmc.errors import DeviceError
 from mcmc.exchange.ladder import BetaLadder
+from mcmc.machine import free_memory_bytes
 from mcmc.rng import Streams
 from mcmc.run.memory import DTYPES, memory_bytes
 from mcmc.run.precision import choose_forces
@@ -142,8 +141,4 @@ def available_memory_bytes(device: torch.device) -> int:
     """Free memory of the device, as the operating system or the driver tells."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    try:  # what can be had without swapping; the free pages alone would leave out the cache of files
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return free_memory_bytes()

@@ -92,7 +92,7 @@ def cell_result(measured: MeasuredCell, *, free_energy: bool = True) -> CellResu
     return CellResult(
         cell=measured.cell,
         networks=measured.networks,
-        n_draws=len(data.energy),
+        n_draws=data.n_draws,
         items=measured.items,
         n_missing=measured.n_missing,
         facts=data.facts,

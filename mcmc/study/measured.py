@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from mcmc.analysis.blocks import draw_mean
 from mcmc.errors import InsufficientDataError, RunDirectoryError
-from mcmc.io.reader import RunData, read_run
-from mcmc.io.schema import CHECKS, DATASETS, Key
+from mcmc.io.reader import RunArrays, RunData, read_run
+from mcmc.io.schema import CHECKS, DATASETS, TIME_SERIES, Key
+from mcmc.io.series import Series, join_series
 from mcmc.study.config import Study
 from mcmc.study.directory import StudyDirectory
 from mcmc.study.items import Cell, StudyItem, cut_into_items
@@ -77,7 +80,7 @@ def combinations(study: Study) -> list[list[Cell]]:
 
 
 def join_networks(blocks: Sequence[RunData], paths: Sequence[Path]) -> RunData:
-    """Runs that differ in their networks only, as one.
+    """Runs that differ in their networks only, as one; their time series stay on the disk.
 
     Step sizes, which differ, are left out.
 
@@ -85,18 +88,31 @@ def join_networks(blocks: Sequence[RunData], paths: Sequence[Path]) -> RunData:
         RunDirectoryError: other temperatures, bins or lengths.
     """
     first = blocks[0]
-    joined = {}
+    arrays: dict[str, np.ndarray] = {}
+    series: dict[str, Series] = {}
     for name in first.arrays.keys() - set(ADAPTED):
-        array, axis = first.arrays[name], _axis(name)
-        for block, path in zip(blocks, paths, strict=True):
-            if name not in block.arrays or not _matches(block.arrays[name], array, axis):
+        parts, axis = [_part(block, name) for block in blocks], _axis(name)
+        for part, path in zip(parts, paths, strict=True):
+            if not _matches(part, parts[0], axis):
                 raise RunDirectoryError(
                     f"{path} does not go together with {paths[0]}: {name} differs. Items of one cell have the same "
                     "temperatures, bins and number of draws; move the one that does not belong out of the study."
                 )
-        joined[name] = array if axis is None else np.concatenate([block.arrays[name] for block in blocks], axis=axis)
+        if name in TIME_SERIES:
+            series[name] = join_series(parts)
+        else:
+            arrays[name] = parts[0] if axis is None else np.concatenate(parts, axis=axis)
+    means = {name: draw_mean(values, 0, len(values)) for name, values in series.items()}
     model = first.config.model.model_copy(update={"n_networks": sum(b.config.model.n_networks for b in blocks)})
-    return replace(first, config=first.config.model_copy(update={"model": model}), arrays=joined)
+    config = first.config.model_copy(update={"model": model})
+    return replace(first, config=config, arrays=RunArrays(arrays, series, means))
+
+
+def _part(block: RunData, name: str) -> Any:
+    """None if the run lacks it."""
+    if name not in block.arrays:
+        return None
+    return block.series(name) if name in TIME_SERIES else block.arrays[name]
 
 
 def _axis(name: str) -> int | None:
@@ -106,7 +122,9 @@ def _axis(name: str) -> int | None:
     return axes.index("network") if "network" in axes else None
 
 
-def _matches(part: np.ndarray, array: np.ndarray, axis: int | None) -> bool:
+def _matches(part: Any, array: Any, axis: int | None) -> bool:
+    if part is None:
+        return False
     if axis is not None:
         return np.delete(part.shape, axis).tolist() == np.delete(array.shape, axis).tolist()
     return part.shape == array.shape and np.array_equal(part, array)

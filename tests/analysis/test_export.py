@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import xarray
 
+from mcmc.analysis import blocks
 from mcmc.analysis.bootstrap import SEED
 from mcmc.analysis.export import export, to_datatree
 from mcmc.analysis.observables import observables
@@ -71,6 +72,24 @@ def test_csv_and_back(tmp_path):
     table = resamples.pivot(index="resample", columns="temperature", values="resamples").to_numpy()
     assert np.array_equal(table, wanted.resampled.resamples)
     assert json.loads((tmp_path / "csv/run.json").read_text())["config"]["model"]["n_networks"] == 5
+
+
+def test_files_do_not_depend_on_the_blocks(run, tmp_path, monkeypatch):
+    """Pairs of temperatures, and all at once; the CSV of one is the table of the whole, as pandas writes it."""
+    data = read_run(run)
+    for name in ("one.nc", "one"):
+        export(data, tmp_path / name)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
+    for name in ("many.nc", "many"):
+        export(data, tmp_path / name)
+    for file in sorted((tmp_path / "one").iterdir()):
+        assert file.read_bytes() == (tmp_path / "many" / file.name).read_bytes(), file.name
+    with xarray.open_datatree(tmp_path / "one.nc") as one, xarray.open_datatree(tmp_path / "many.nc") as many:
+        xarray.testing.assert_identical(one.load(), many.load())
+    tree = to_datatree(data)
+    for name, array in tree["posterior"].data_vars.items():
+        wanted = array.to_dataframe(name=name)[[name]].to_csv()
+        assert (tmp_path / "many" / f"{name}.csv").read_text() == wanted
 
 
 @pytest.mark.parametrize("changes", [{"overlaps": False}, {"n_networks": 3}])

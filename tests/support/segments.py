@@ -35,11 +35,11 @@ CONFIG = parse_config(
 )
 
 
-def invented_arrays(seed: int = 0) -> dict[str, np.ndarray]:
+def invented_arrays(seed: int = 0, **lengths: int) -> dict[str, np.ndarray]:
     """Random numbers for every dataset; counts where counts belong, the same constants for every seed."""
     rng, arrays = np.random.default_rng(seed), {}
     for name, spec in DATASETS.items():
-        shape = tuple(LENGTHS[axis] for axis in spec.axes)
+        shape = tuple((LENGTHS | lengths)[axis] for axis in spec.axes)
         numbers = rng.integers(1, 50, shape) if spec.dtype == "int64" else rng.normal(size=shape)
         arrays[name] = np.asarray(numbers).astype(spec.dtype)
     arrays["parameters/beta"] = np.array([0.0, 0.5, 1.0])
