@@ -3,6 +3,7 @@
 posterior           series of energies and overlaps
 sample_stats        acceptance, energy errors, swaps and round trips
 overlap_histogram   P(q^l) of every network
+cross_temperature   moments of q^0 between two temperatures, where they were measured
 weight_identity     sums of the identities of the layers
 estimates           averages over networks with errors and the raw bootstrap resamples
 """
@@ -101,6 +102,8 @@ def _write_csv(tree: "xarray.DataTree", folder: Path) -> list[Path]:
         if group in tree.children:
             for name, variable in tree[group].data_vars.items():
                 frames[str(name)] = variable.to_dataframe(name=str(name))[[str(name)]]
+    if "cross_temperature" in tree.children:  # another moment_sum
+        frames["cross_temperature"] = tree["cross_temperature"].to_dataset().to_dataframe()
     if "estimates" in tree.children:
         estimates = tree["estimates"].to_dataset()
         frames["resamples"] = estimates[["resamples"]].to_dataframe()
@@ -129,7 +132,10 @@ def _coordinates(data: RunData) -> dict[str, Any]:
         "draw": every * np.arange(1, n_draws + 1),
         "network": data.config.model.first_network + np.arange(n_networks),
         "temperature": data.beta,
+        "other_temperature": data.beta,
+        "layer": np.arange(data.config.model.depth + 1),
         "hidden_layer": np.arange(1, data.config.model.depth + 1),
+        "moment": np.arange(1, 5),  # powers, as `io/schema.py` has them
     }
 
 
