@@ -122,6 +122,7 @@ def equilibration(data: RunData) -> Equilibration:
     networks = data.config.model.first_network + np.arange(n_networks)
     if n_draws < MIN_DRAWS or n_networks < MIN_NETWORKS:
         reason = f"needs {MIN_DRAWS} draws and {MIN_NETWORKS} networks, found {n_draws} draws of {n_networks} networks"
+        reason += ": set model.n_networks higher" if n_networks < MIN_NETWORKS else ": run longer"
         return Equilibration("unknown", [], [reason], networks, data.beta, {}, None)
     measured = _measured(data)
     cells = _cells(data, measured)

@@ -5,6 +5,7 @@ Files are written in pieces: no more than a block of networks of a series is in 
 posterior           series of energies and overlaps
 sample_stats        acceptance, energy errors, swaps and round trips
 overlap_histogram   P(q^l) of every network
+cross_temperature   moments of q^0 between two temperatures, where they were measured
 weight_identity     sums of the identities of the layers
 estimates           averages over networks with errors and the raw bootstrap resamples
 """
@@ -131,6 +132,8 @@ def _write_csv(data: RunData, tree: dict[str, Any], folder: Path) -> list[Path]:
     if "/overlap_histogram" in tree:
         for name, variable in tree["/overlap_histogram"].data_vars.items():
             frames[str(name)] = variable.to_dataframe(name=str(name))[[str(name)]]
+    if "/cross_temperature" in tree:  # another moment_sum
+        frames["cross_temperature"] = tree["/cross_temperature"].to_dataframe()
     if "/estimates" in tree:
         frames["resamples"] = tree["/estimates"][["resamples"]].to_dataframe()
         frames["estimates"] = tree["/estimates"].drop_vars("resamples").to_dataframe()
@@ -147,12 +150,11 @@ def _write_rows(data: RunData, key: str, path: Path) -> None:
     xr, name, coordinates = _xarray(), _name(key), _coordinates(data)
     with open(path, "w", encoding="utf-8", newline="") as file:
         for (networks, temperatures), values in _blocks(data, key, ROW_COPIES):
-            places = {
-                "network": coordinates["network"][networks],
-                "temperature": coordinates["temperature"][temperatures],
-                "draw": coordinates["draw"],
-            }
-            frame = xr.DataArray(values, places, _chains_first(key)).to_dataframe(name)
+            axes = _chains_first(key)
+            places = {axis: coordinates[axis] for axis in axes if axis in coordinates}
+            places["network"] = places["network"][networks]
+            places["temperature"] = places["temperature"][temperatures]
+            frame = xr.DataArray(values, places, axes).to_dataframe(name)
             frame[[name]].to_csv(file, header=file.tell() == 0)
 
 
@@ -199,7 +201,10 @@ def _coordinates(data: RunData) -> dict[str, Any]:
         "draw": every * np.arange(1, data.n_draws + 1),
         "network": data.config.model.first_network + np.arange(data.n_networks),
         "temperature": data.beta,
+        "other_temperature": data.beta,
+        "layer": np.arange(data.config.model.depth + 1),
         "hidden_layer": np.arange(1, data.config.model.depth + 1),
+        "moment": np.arange(1, 5),  # powers, as `io/schema.py` has them
     }
 
 

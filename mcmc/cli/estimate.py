@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mcmc.cli.output import JsonOption, print_json, print_table
+from mcmc.cli.output import JsonOption, check_archive_name, print_json, print_table, write_archive
 
 if TYPE_CHECKING:
     from mcmc.analysis.observables import Observable
@@ -23,10 +23,11 @@ def estimate(
     from mcmc.analysis.observables import observables
     from mcmc.io.reader import read_run
 
+    check_archive_name(resamples)
     data = read_run(directory)
     found = observables(data)
     if resamples is not None:
-        _write(resamples, data.beta, found)
+        write_archive(resamples, {"beta": data.beta, **{o.name: o.resampled.resamples for o in found}})
     rows = [_row(observable, k, float(beta)) for observable in found for k, beta in enumerate(data.beta)]
     if as_json:
         print_json({"n_networks": found[0].resampled.n_networks, "bootstrap_seed": SEED, "estimates": rows})
@@ -52,19 +53,3 @@ def _row(observable: "Observable", k: int, beta: float) -> dict[str, Any]:
         "upper": float(upper[k]),
         "gain": float(observable.gain[k]),
     }
-
-
-def _write(path: Path, beta: Any, found: list["Observable"]) -> None:
-    import io
-
-    import numpy as np
-
-    from mcmc.errors import UsageError
-    from mcmc.io.atomic import write_bytes_atomically
-
-    if path.suffix != ".npz":
-        raise UsageError(f"--resamples writes NumPy archives: give a name that ends with .npz, found {path}.")
-    arrays: dict[str, Any] = {"beta": beta, **{o.name: o.resampled.resamples for o in found}}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_bytes_atomically(path, buffer.getvalue())

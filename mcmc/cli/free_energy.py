@@ -41,6 +41,12 @@ def free_energy(
         for row in rows
     ]
     print_table(header, table)
+    unstable = [row["beta"] for row in rows if not row["predicted_stable"]]
+    if unstable:
+        typer.echo(
+            f"\nfrom beta = {unstable[0]:.3g} on replica symmetry is unstable: there `predicted`, which assumes it, is "
+            "not the limit (see `mlp-gibbs theory --ansatz auto`)"
+        )
     gains = [row["energy_density"]["gain"] for row in rows if row["beta"] > 0]
     typer.echo(
         f"\nintegration, stepping stones and MBAR agree in all {len(found.free.networks)} networks; identity A as "

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,3 +32,24 @@ def _finite(content: Any) -> Any:
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content
+
+
+def check_archive_name(path: Path | None) -> None:
+    """Raises UsageError for a name that no archive has; to be asked before a long computation."""
+    from mcmc.errors import UsageError
+
+    if path is not None and path.suffix != ".npz":
+        raise UsageError(f"--resamples writes NumPy archives: give a name that ends with .npz, found {path}.")
+
+
+def write_archive(path: Path, arrays: dict[str, Any]) -> None:
+    """A compressed NumPy archive, whole or not at all."""
+    import io
+
+    import numpy as np
+
+    from mcmc.io.atomic import write_bytes_atomically
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write_bytes_atomically(path, buffer.getvalue())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mcmc.cli.output import JsonOption, print_json, print_table
+from mcmc.cli.output import JsonOption, check_archive_name, print_json, print_table, write_archive
 from mcmc.cli.study_status import default_directory
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ def report(
         str | None, typer.Option(metavar="OBSERVABLE", help="Scale its sizes onto one curve about a transition.")
     ] = None,
     beta_c: Annotated[float | None, typer.Option(help="Where the transition is, about; with --collapse.")] = None,
+    resamples: Annotated[
+        Path | None, typer.Option(help="Write the raw bootstrap resamples of the limits to this .npz file.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Extrapolated energy, overlaps and P(q) with errors, equilibrium of every cell, figures: a self-contained page."""
@@ -40,6 +43,7 @@ def report(
     from mcmc.theory.ansatz import check_ansatz
 
     check_ansatz(ansatz, None)
+    check_archive_name(resamples)
     if (collapse is None) != (beta_c is None):
         raise UsageError("--collapse and --beta-c go together: the observable, and where its sizes cross.")
     directory = _directory(study, out)
@@ -52,6 +56,8 @@ def report(
     options += ["--collapse", collapse, "--beta-c", f"{beta_c}"] if collapse is not None else []
     command = " ".join(["mlp-gibbs study report", str(directory.path), *options])
     written = write_page(results, page or directory.path / "report.html", command=command)
+    if resamples is not None:
+        write_archive(resamples, results.resamples())
     if as_json:
         print_json({**results.to_json(), "page": str(written)})
         return

@@ -11,7 +11,11 @@ StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study
 OutOption = Annotated[Path | None, typer.Option("--out", help="Directory of the study. [results/<name of the study>]")]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study, as in study.n_networks=16."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the study or of its base, as in study.n_networks=16 or run.n_sweeps=500.",
+    ),
 ]
 
 

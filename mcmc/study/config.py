@@ -149,15 +149,18 @@ def load_study(path: Path | str, assignments: list[str] | None = None) -> Study:
     """Read and check a study file and the run configuration that it names.
 
     Args:
-        assignments: `study.key=value` of the command line.
+        assignments: `study.key=value` of the command line, or `section.key=value` of the base.
     Raises:
         ConfigError: not a file, not TOML, not a study, its base is not a run configuration, or a cell is not.
     """
     path = Path(path)
-    data = apply_overrides(read_toml(path, "study"), assignments or [])
+    of_study = [text for text in assignments or [] if _key_of(text).startswith("study.")]
+    of_base = [text for text in assignments or [] if text not in of_study]
+    data = apply_overrides(read_toml(path, "study"), of_study)
     section = _parse_section(data, path)
+    _check_assignments(of_base, section)
     base_path = path.parent / section.base
-    base = read_toml(base_path, "base of the study")
+    base = apply_overrides(read_toml(base_path, "base of the study"), of_base)
     parse_config(base, source=f"{base_path} (base of {path})")
     if base.get("tempering", {}).get("adapt") is True:
         raise ConfigError(
@@ -183,6 +186,24 @@ def load_study(path: Path | str, assignments: list[str] | None = None) -> Study:
             f"{path}: the study has {n_items} items, expected at most {MAX_ITEMS}. Set item_networks = {least} or more."
         )
     return study
+
+
+def _key_of(assignment: str) -> str:
+    return assignment.partition("=")[0].strip()
+
+
+def _check_assignments(assignments: list[str], section: StudySection) -> None:
+    """Raises ConfigError for a key of the base that every cell has from the study, so that it would do nothing."""
+    axes = {**flatten(section.grid), **{key: None for case in section.cases or [] for key in flatten(case)}}
+    for assignment in assignments:
+        key = _key_of(assignment)
+        if key in axes:
+            raise ConfigError(f"--set {clipped(assignment)}: {key} is in grid or cases of the study, which decide it.")
+        if key in NOT_AN_AXIS:
+            hint = f" Set study.{key.rpartition('.')[2]}." if key in ("model.n_inputs", "model.n_networks") else ""
+            raise ConfigError(
+                f"--set {clipped(assignment)}: {key} is decided by the study or by the engine, not by its base.{hint}"
+            )
 
 
 def _combinations(section: StudySection) -> Iterator[Settings]:

@@ -16,7 +16,7 @@ from mcmc.study.directory import StudyDirectory
 from mcmc.study.extrapolate import EXPONENTS, WIDTH_EXPONENTS, Extrapolation, extrapolate
 from mcmc.study.measured import check_complete, combinations, read_cell
 from mcmc.study.predicted import predicted_value
-from mcmc.study.settings import Settings
+from mcmc.study.settings import Settings, label
 from mcmc.theory.curve import solve_rs_curve
 from mcmc.theory.saddle import SaddlePoint
 
@@ -116,6 +116,18 @@ class StudyResults:
         """yes if every cell is; no if one is not; else unknown."""
         verdicts = {cell.equilibrium.verdict for cell in self.cells}
         return "no" if "no" in verdicts else "unknown" if "unknown" in verdicts else "yes"
+
+    def resamples(self) -> dict[str, np.ndarray]:
+        """Of the limits: SETTINGS/OBSERVABLE (B, K), rows belonging together within SETTINGS, with its /beta (K,)."""
+        found = {}
+        for combination in self.combinations:
+            name = label(combination.settings) or "base"
+            for observable in dict.fromkeys(limit.observable for limit in combination.limits):
+                limits = combination.select(observable)
+                rows = np.stack([limit.extrapolation.resamples for limit in limits], axis=1)
+                found[f"{name}/{observable}"] = rows
+                found[f"{name}/{observable}/beta"] = np.array([limit.beta for limit in limits])
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """What `mlp-gibbs study report --json` prints, but for the path of the page."""

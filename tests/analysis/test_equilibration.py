@@ -132,11 +132,15 @@ def test_a_single_replica_shows_nothing():
     assert failed(data) == {"R-hat"}
 
 
-@pytest.mark.parametrize("changes", [{"n_draws": MIN_DRAWS - 1}, {"n_networks": MIN_NETWORKS - 1}])
-def test_too_little_to_tell(changes):
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [({"n_draws": MIN_DRAWS - 1}, "run longer"), ({"n_networks": MIN_NETWORKS - 1}, "set model.n_networks higher")],
+)
+def test_too_little_to_tell(changes, remedy):
     found = equilibration(run(violation=5.0, **changes))
     assert found.verdict == "unknown"
     assert f"needs {MIN_DRAWS} draws and {MIN_NETWORKS} networks" in found.reasons[0]
+    assert found.reasons[0].endswith(remedy)
     json.dumps(found.to_json())
 
 

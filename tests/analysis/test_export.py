@@ -92,6 +92,24 @@ def test_files_do_not_depend_on_the_blocks(run, tmp_path, monkeypatch):
         assert (tmp_path / "many" / f"{name}.csv").read_text() == wanted
 
 
+def test_axes_say_what_they_count(tmp_path):
+    """Powers from 1, layers from the input, both temperatures of a pair: in netCDF and in CSV."""
+    config = small_config(model={"n_networks": 4}, output={"cross_temperature": True})
+    finished(config, tmp_path / "run")
+    data = read_run(tmp_path / "run")
+    tree = to_datatree(data)
+    moments = tree["overlap_histogram/moment_sum"]
+    assert moments["moment"].values.tolist() == [1, 2, 3, 4]
+    assert moments["layer"].values.tolist() == [0, 1]
+    second = moments.sel(moment=2, layer=0).values / data.n_overlaps
+    assert np.allclose(second, (data.overlap[..., 0] ** 2).mean((0, 3)), rtol=1e-5)
+    export(data, tmp_path / "csv")
+    crossed = pd.read_csv(tmp_path / "csv/cross_temperature.csv").query("moment == 1 and network == 2")
+    table = crossed.pivot(index="temperature", columns="other_temperature", values="moment_sum")
+    assert table.index.tolist() == table.columns.tolist() == data.beta.tolist()
+    assert np.array_equal(table.to_numpy(), data.arrays[Key.CROSS_MOMENT_SUM][2, :, :, 0])
+
+
 @pytest.mark.parametrize("changes", [{"overlaps": False}, {"n_networks": 3}])
 def test_without_estimates_the_reason_is_there(changes, tmp_path):
     export(synthetic_run(**changes), tmp_path / "run.nc")

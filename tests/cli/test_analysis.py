@@ -114,6 +114,20 @@ def test_free_energy_without_overlaps(capsys, tmp_path):
     assert all(row["entropy_density"]["gain"] == 1.0 for row in record["temperatures"])
 
 
+def test_an_unstable_prediction_is_told(capsys, run, tmp_path, monkeypatch):
+    from mcmc.compare import free_energy
+
+    figure = ("--figure", tmp_path / "f.png")
+    assert "symmetry is unstable" not in answer_of(capsys, "free-energy", run, *figure)
+    true = free_energy.Thermodynamics.rows
+
+    def rows(self):
+        return [{**row, "predicted_stable": row["beta"] < 1.0} for row in true(self)]
+
+    monkeypatch.setattr(free_energy.Thermodynamics, "rows", rows)
+    assert "from beta = 1 on replica symmetry is unstable" in answer_of(capsys, "free-energy", run, *figure)
+
+
 def test_disagreement_is_an_error(capsys, run, tmp_path, monkeypatch):
     """Energies of one temperature shifted: no figure, no numbers, the reason."""
     from mcmc.io import reader
@@ -179,7 +193,7 @@ def test_segments_of_different_configurations(capsys, run, tmp_path, monkeypatch
     [
         ("estimate", "at least 4 of them, found 2: set model.n_networks higher"),
         ("overlap", "at least 4 of them, found 2: set model.n_networks higher"),
-        ("health", "needs 20 draws and 4 networks, found 200 draws of 2 networks"),
+        ("health", "needs 20 draws and 4 networks, found 200 draws of 2 networks: set model.n_networks higher"),
     ],
 )
 def test_too_few_networks(capsys, tmp_path, name, words):

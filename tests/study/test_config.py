@@ -134,6 +134,31 @@ def test_wrong_studies_are_explained(tmp_path, section, message):
         load_study(write_study(tmp_path, **section))
 
 
+def test_assignments_reach_the_study_and_its_base(tmp_path):
+    path = write_study(tmp_path, grid={"model.sigma_w": [1.0, 2.0]})
+    study = load_study(path, ["study.n_networks=6", "run.n_sweeps = 30", "output.n_bins=40"])
+    assert {cell.config.model.n_networks for cell in study.cells()} == {6}
+    assert {(cell.config.run.n_sweeps, cell.config.output.n_bins) for cell in study.cells()} == {(30, 40)}
+    seeds = [[cell.config.run.seed for cell in one.cells()] for one in (study, load_study(path))]
+    assert seeds[0] == seeds[1], "the networks are those of the study without it"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("model.sigma_w=3", r"--set model.sigma_w=3: model.sigma_w is in grid or cases of the study"),
+        ("model.n_inputs=9", r"model.n_inputs is decided by the study or by the engine, .* Set study.n_inputs"),
+        ("run.device=cuda", r"run.device is decided by the study or by the engine"),
+        ("run.n_sweps=3", r"\(base of .*study.toml\): .*\n.*n_sweps: unknown key. Did you mean 'n_sweeps'"),
+        ("stduy.n_networks=3", r"\(base of .*study.toml\): .*\n.*stduy: unknown key"),
+        ("n_networks=3", r"--set expects section.key=value"),
+    ],
+)
+def test_assignments_without_effect_are_explained(tmp_path, assignment, message):
+    with pytest.raises(ConfigError, match=message):
+        load_study(write_study(tmp_path, grid={"model.sigma_w": [1.0, 2.0]}), [assignment])
+
+
 def test_files_that_are_no_study_are_explained(tmp_path):
     path = write_study(tmp_path)
     with pytest.raises(ConfigError, match=r"no section \[study\].*This looks like a run configuration"):

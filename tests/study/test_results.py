@@ -111,6 +111,22 @@ def test_report_in_json(results, directory, folder, capsys):
     assert again["extrapolations"] == [row for row in content["extrapolations"] if "entropy" not in row["observable"]]
 
 
+def test_resamples_of_the_limits_are_written(results, directory, tmp_path, capsys):
+    arguments = ("--page", tmp_path / "a.html", "--no-free-energy", "--json", "--resamples")
+    content = json.loads(invoke(capsys, "study", "report", directory.path, *arguments, tmp_path / "r.npz").out)
+    archive = np.load(tmp_path / "r.npz")
+    assert set(archive.files) >= {"base/binder_0", "base/binder_0/beta"}
+    for row in content["extrapolations"]:
+        k = archive[f"base/{row['observable']}/beta"].tolist().index(row["beta"])
+        rows = archive[f"base/{row['observable']}"]
+        assert rows.shape[0] == 1000
+        (limit,) = (one for one in results.combinations[0].select(row["observable"]) if one.beta == row["beta"])
+        assert np.array_equal(rows[:, k], limit.extrapolation.resamples)
+    answer = invoke(capsys, "study", "report", directory.path, "--resamples", tmp_path / "r.csv")
+    assert answer.status == 2
+    assert ".npz" in answer.err
+
+
 def test_report_in_words(directory, tmp_path, capsys):
     answer = invoke(capsys, "study", "report", directory.path, "--page", tmp_path / "a.html", "--no-free-energy")
     assert answer.status == 0
