@@ -15,6 +15,8 @@ from mcmc.diagram.solve import ItemResult
 
 NUMBERS = ("free_entropy_density", "free_entropy_error", "energy_density", "energy_error", "replicon", "seconds")
 LINE_NUMBERS = ("beta", "beta_error", "searched_to")
+TEXTS = ("label", "error", "evidence")
+N_AXES = {"pivots": 3, "breaking_points": 3, "overlap": 4}  # of points; two for all else
 Arrays = dict[str, np.ndarray]
 
 
@@ -49,8 +51,10 @@ def unpack(arrays: Mapping[str, np.ndarray], items: Sequence[Item]) -> list[Item
     """The inverse of `pack`.
 
     Raises:
-        ValueError: the arrays are of other items.
+        ValueError: the arrays are of other items, or of other kinds or shapes than `pack` makes.
+        KeyError:   one is missing.
     """
+    _check(arrays, len(items), len(items[0].betas))
     wanted = [item.digest() for item in items]
     if [d.decode() for d in arrays["items/digest"]] != wanted:
         raise ValueError("it holds other models or temperatures")
@@ -68,6 +72,19 @@ def unpack(arrays: Mapping[str, np.ndarray], items: Sequence[Item]) -> list[Item
         )
         results.append(ItemResult(item, points, lines))
     return results
+
+
+def _check(arrays: Mapping[str, np.ndarray], n_items: int, n_betas: int) -> None:
+    kinds = [kind for kind in KINDS if f"lines/{kind}/beta" in arrays]
+    wanted = {"items/digest": ("S", 1)}
+    wanted |= {f"points/{name}": ("S", 2) for name in TEXTS}
+    wanted |= {f"points/{name}": ("biuf", N_AXES.get(name, 2)) for name in (*NUMBERS, *N_AXES)}
+    wanted |= {f"lines/{kind}/{name}": ("biuf", 1) for kind in kinds for name in LINE_NUMBERS}
+    wanted |= {f"lines/{kind}/note": ("S", 1) for kind in kinds}
+    for name, (dtypes, n_axes) in wanted.items():
+        array, shape = arrays[name], (n_items, n_betas)[:n_axes]
+        if array.dtype.kind not in dtypes or array.ndim != n_axes or array.shape[: len(shape)] != shape:
+            raise ValueError(f"{name} holds {array.dtype} {array.shape}, expected {n_axes} axes that begin {shape}")
 
 
 def _point(arrays: Mapping[str, np.ndarray], i: int, j: int, beta: float) -> Point:

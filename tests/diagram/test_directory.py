@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from mcmc.diagram.axes import Axis
-from mcmc.diagram.directory import DiagramDirectory, read_result
+from mcmc.diagram.directory import _HEAD, DiagramDirectory, read_result
+from mcmc.diagram.layout import pack
 from mcmc.diagram.lines import Line
 from mcmc.diagram.point import NOT_SOLVED, Point
 from mcmc.diagram.request import DiagramRequest, ModelOptions
 from mcmc.diagram.solve import ItemResult
 from mcmc.errors import RunDirectoryError, SegmentError, StorageError
+from mcmc.io.arrays import write_arrays
 
 REQUEST = DiagramRequest(ModelOptions(), (Axis("depth", (1.0, 2.0)), Axis("beta", (1.0, 2.0))))
 
@@ -104,6 +106,29 @@ def test_a_damaged_request(directory, text):
 def test_no_diagram_at_all(tmp_path):
     with pytest.raises(RunDirectoryError, match=r"not a phase diagram: there is no diagram\.json"):
         DiagramDirectory(tmp_path).request()
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    {
+        "points/label": np.zeros((1, 2)),
+        "points/evidence": np.zeros((1, 2), np.int8),
+        "points/energy_density": np.full((1, 2), b"1.5"),
+        "points/pivots": np.zeros((1, 2)),
+        "points/overlap": np.zeros((1, 2, 4)),
+        "points/replicon": np.zeros((1, 1)),
+        "lines/at/note": np.zeros(1),
+        "items/digest": np.zeros(1),
+    }.items(),
+)
+def test_numbers_in_the_place_of_texts_are_refused(directory, name, array):
+    """They ended in a traceback, where the checksum was made to fit."""
+    item = REQUEST.items()[0]
+    arrays = pack([invented(item)])
+    assert name in arrays
+    write_arrays(directory.item_path(item), {**arrays, name: array}, _HEAD)
+    with pytest.raises(SegmentError, match=f"{name} holds"):
+        directory.read_item(item)
 
 
 def test_every_damage_of_an_item_is_noticed(directory):
