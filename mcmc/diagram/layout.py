@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mcmc.diagram.lines import KINDS, Line
-from mcmc.diagram.point import Point
+from mcmc.diagram.point import NOT_SOLVED, Point
 from mcmc.diagram.request import Item
 from mcmc.diagram.solve import ItemResult
 
@@ -88,11 +88,14 @@ def _check(arrays: Mapping[str, np.ndarray], n_items: int, n_betas: int) -> None
 
 
 def _point(arrays: Mapping[str, np.ndarray], i: int, j: int, beta: float) -> Point:
+    label, error = (arrays[f"points/{name}"][i, j].decode() for name in ("label", "error"))
+    if (label == NOT_SOLVED) != bool(error):
+        raise ValueError(f"point {i}, {j} is labelled {label!r} with the error {error[:50]!r}")
     overlap = tuple(_trimmed(row) for row in arrays["points/overlap"][i, j])
     return Point(
         beta=beta,
-        label=arrays["points/label"][i, j].decode(),
-        error=arrays["points/error"][i, j].decode(),
+        label=label,
+        error=error,
         pivots=_trimmed(arrays["points/pivots"][i, j]),
         overlap=tuple(row for row in overlap if row),
         breaking_points=_trimmed(arrays["points/breaking_points"][i, j]),

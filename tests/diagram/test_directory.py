@@ -13,7 +13,7 @@ from mcmc.diagram.lines import Line
 from mcmc.diagram.point import NOT_SOLVED, Point
 from mcmc.diagram.request import DiagramRequest, ModelOptions
 from mcmc.diagram.solve import ItemResult
-from mcmc.errors import RunDirectoryError, SegmentError, StorageError
+from mcmc.errors import ConfigError, RunDirectoryError, SegmentError, StorageError
 from mcmc.io.arrays import write_arrays
 
 REQUEST = DiagramRequest(ModelOptions(), (Axis("depth", (1.0, 2.0)), Axis("beta", (1.0, 2.0))))
@@ -103,9 +103,38 @@ def test_a_damaged_request(directory, text):
         directory.request()
 
 
+def test_a_damaged_request_is_not_quoted(directory):
+    """The words of a file that is no text held all of it."""
+    path = directory.path / "diagram.json"
+    path.write_bytes(b"x" * 20_000 + b"\xff" + b"x" * 20_000)
+    with pytest.raises(RunDirectoryError, match="can't decode byte 0xff in position 20000") as caught:
+        directory.request()
+    assert len(str(caught.value)) < 500
+
+
+def test_a_depth_without_end_is_refused(directory):
+    path = directory.path / "diagram.json"
+    content = json.loads(path.read_text())
+    for depth in (10**9, 10**30):
+        content["request"]["scan"]["depth"] = [1, depth]
+        path.write_text(json.dumps(content))
+        with pytest.raises(ConfigError, match="depth: expected L = 1 to 10000"):
+            directory.request()
+
+
 def test_no_diagram_at_all(tmp_path):
     with pytest.raises(RunDirectoryError, match=r"not a phase diagram: there is no diagram\.json"):
         DiagramDirectory(tmp_path).request()
+
+
+def test_a_phase_with_an_error_is_refused(directory):
+    """Labels and errors exchanged, the checksum made to fit: it ended in an assertion."""
+    item = REQUEST.items()[0]
+    arrays = pack([invented(item)])
+    arrays["points/label"], arrays["points/error"] = arrays["points/error"], arrays["points/label"]
+    write_arrays(directory.item_path(item), arrays, _HEAD)
+    with pytest.raises(SegmentError, match="with the error 'RS'"):
+        directory.read_item(item)
 
 
 @pytest.mark.parametrize(
