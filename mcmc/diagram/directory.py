@@ -157,7 +157,7 @@ def read_result(path: Path) -> tuple[DiagramRequest, list[ItemResult]]:
         _check_head(attributes)
         request = DiagramRequest.from_identity(json.loads(attributes["request"]))
         return request, unpack(arrays, request.items())
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise SegmentError(f"{path} is not a phase diagram that can be read: {error}.", path=str(path)) from error
 
 

@@ -112,6 +112,15 @@ def test_a_damaged_request_is_not_quoted(directory):
     assert len(str(caught.value)) < 500
 
 
+@pytest.mark.parametrize("text", ["null", "[]", "{}", '"x"', '{"scan": [], "scan_order": ["beta"], "beta": 1}'])
+def test_a_request_that_is_no_table_is_refused(directory, text):
+    """A whole diagram whose checksum was made to fit ended in a traceback."""
+    results = [invented(item) for item in REQUEST.items()]
+    write_arrays(directory.result, pack(results), {**_HEAD, "request": text})
+    with pytest.raises(SegmentError, match="is not a phase diagram that can be read"):
+        read_result(directory.result)
+
+
 def test_a_depth_without_end_is_refused(directory):
     path = directory.path / "diagram.json"
     content = json.loads(path.read_text())
