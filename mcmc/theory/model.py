@@ -71,7 +71,7 @@ class TheoryModel:
             ConfigError: unknown activation or parameter, wrong lengths, values out of range; every problem at once.
         """
         if not 1 <= depth <= MAX_DEPTH:
-            raise ConfigError(f"depth: expected L = 1 to {MAX_DEPTH} hidden layers, found {depth}.")
+            raise ConfigError(f"depth: expected L >= 1 hidden layers, {MAX_DEPTH} at most, found {depth}.")
         problems = []
         per_layer: dict[str, tuple[float, ...]] = {}
         for name, value in (("width_ratios", width_ratios), ("sigma_w", sigma_w), ("sigma_b", sigma_b)):

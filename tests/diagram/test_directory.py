@@ -127,7 +127,7 @@ def test_a_depth_without_end_is_refused(directory):
     for depth in (10**9, 10**30):
         content["request"]["scan"]["depth"] = [1, depth]
         path.write_text(json.dumps(content))
-        with pytest.raises(ConfigError, match="depth: expected L = 1 to 10000"):
+        with pytest.raises(ConfigError, match="depth: expected L >= 1 hidden layers, 10000 at most"):
             directory.request()
 
 
