@@ -23,7 +23,13 @@ def run_health(path: Path) -> dict[str, Any]:
     config = parse_config(directory.read_json(RUN_FILE)["config"], source=str(directory.path / RUN_FILE))
     checkpoint = load_checkpoint(directory.checkpoints)
     n_total = config.run.n_burn_in + config.run.n_sweeps
+    try:
+        data = read_run(path)
+    except InsufficientDataError:
+        data = None
     sweep = checkpoint.meta["sweep"] if checkpoint else 0
+    if data is not None:  # the youngest checkpoint may be lost, and the results that it counts on are there
+        sweep = max(sweep, config.run.n_burn_in + data.n_sweeps)
     health: dict[str, Any] = {
         "directory": str(path),
         "state": "complete" if sweep >= n_total else "production" if sweep >= config.run.n_burn_in else "burn-in",
@@ -46,9 +52,7 @@ def run_health(path: Path) -> dict[str, Any]:
         record = directory.read_json(UNTIL_ERROR_FILE)
         if record["sweep"] == sweep - config.run.n_burn_in:  # else the run went on after it
             health |= {"state": "complete", "until_error": record}
-    try:
-        data = read_run(path)
-    except InsufficientDataError:
+    if data is None:
         return health
     health |= _rates(data)
     found = equilibration(data)

@@ -88,7 +88,7 @@ class DiagramDirectory:
         try:
             return DiagramRequest.from_identity(self._identity())
         except (KeyError, TypeError, AttributeError) as error:
-            raise RunDirectoryError(f"{self.path / REQUEST_FILE} is damaged ({error!r}).") from None
+            raise RunDirectoryError(f"{self.path / REQUEST_FILE} is damaged ({_words(error)}).") from None
 
     def item_path(self, item: Item) -> Path:
         """The file of an item."""
@@ -137,7 +137,7 @@ class DiagramDirectory:
                 "Start one with `mlp-gibbs phase --out DIR`."
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunDirectoryError(f"{path} is damaged ({error!r}). Restore it from a copy.") from None
+            raise RunDirectoryError(f"{path} is damaged ({_words(error)}). Restore it from a copy.") from None
 
     def _foreign(self) -> bool:
         """Holds more than what is left when a diagram is killed before its request is written."""
@@ -157,7 +157,7 @@ def read_result(path: Path) -> tuple[DiagramRequest, list[ItemResult]]:
         _check_head(attributes)
         request = DiagramRequest.from_identity(json.loads(attributes["request"]))
         return request, unpack(arrays, request.items())
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise SegmentError(f"{path} is not a phase diagram that can be read: {error}.", path=str(path)) from error
 
 
@@ -178,6 +178,11 @@ def _check_head(attributes: dict[str, Any]) -> None:
         raise ValueError(f"its schema is {attributes.get('schema')!r}, expected {SCHEMA!r}")
     if attributes.get("schema_version") != SCHEMA_VERSION:
         raise ValueError(f"its schema version is {attributes.get('schema_version')}, expected {SCHEMA_VERSION}")
+
+
+def _words(error: Exception) -> str:
+    """Its kind and message; its repr may hold the whole file."""
+    return f"{type(error).__name__}: {error}"
 
 
 def _differences(theirs: dict[str, Any], yours: dict[str, Any]) -> list[str]:

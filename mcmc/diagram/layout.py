@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mcmc.diagram.lines import KINDS, Line
-from mcmc.diagram.point import Point
+from mcmc.diagram.point import NOT_SOLVED, Point
 from mcmc.diagram.request import Item
 from mcmc.diagram.solve import ItemResult
 
 NUMBERS = ("free_entropy_density", "free_entropy_error", "energy_density", "energy_error", "replicon", "seconds")
 LINE_NUMBERS = ("beta", "beta_error", "searched_to")
+TEXTS = ("label", "error", "evidence")
+N_AXES = {"pivots": 3, "breaking_points": 3, "overlap": 4}  # of points; two for all else
 Arrays = dict[str, np.ndarray]
 
 
@@ -49,8 +51,10 @@ def unpack(arrays: Mapping[str, np.ndarray], items: Sequence[Item]) -> list[Item
     """The inverse of `pack`.
 
     Raises:
-        ValueError: the arrays are of other items.
+        ValueError: the arrays are of other items, or of other kinds or shapes than `pack` makes.
+        KeyError:   one is missing.
     """
+    _check(arrays, len(items), len(items[0].betas))
     wanted = [item.digest() for item in items]
     if [d.decode() for d in arrays["items/digest"]] != wanted:
         raise ValueError("it holds other models or temperatures")
@@ -70,12 +74,28 @@ def unpack(arrays: Mapping[str, np.ndarray], items: Sequence[Item]) -> list[Item
     return results
 
 
+def _check(arrays: Mapping[str, np.ndarray], n_items: int, n_betas: int) -> None:
+    kinds = [kind for kind in KINDS if f"lines/{kind}/beta" in arrays]
+    wanted = {"items/digest": ("S", 1)}
+    wanted |= {f"points/{name}": ("S", 2) for name in TEXTS}
+    wanted |= {f"points/{name}": ("biuf", N_AXES.get(name, 2)) for name in (*NUMBERS, *N_AXES)}
+    wanted |= {f"lines/{kind}/{name}": ("biuf", 1) for kind in kinds for name in LINE_NUMBERS}
+    wanted |= {f"lines/{kind}/note": ("S", 1) for kind in kinds}
+    for name, (dtypes, n_axes) in wanted.items():
+        array, shape = arrays[name], (n_items, n_betas)[:n_axes]
+        if array.dtype.kind not in dtypes or array.ndim != n_axes or array.shape[: len(shape)] != shape:
+            raise ValueError(f"{name} holds {array.dtype} {array.shape}, expected {n_axes} axes that begin {shape}")
+
+
 def _point(arrays: Mapping[str, np.ndarray], i: int, j: int, beta: float) -> Point:
+    label, error = (arrays[f"points/{name}"][i, j].decode() for name in ("label", "error"))
+    if (label == NOT_SOLVED) != bool(error):
+        raise ValueError(f"point {i}, {j} is labelled {label!r} with the error {error[:50]!r}")
     overlap = tuple(_trimmed(row) for row in arrays["points/overlap"][i, j])
     return Point(
         beta=beta,
-        label=arrays["points/label"][i, j].decode(),
-        error=arrays["points/error"][i, j].decode(),
+        label=label,
+        error=error,
         pivots=_trimmed(arrays["points/pivots"][i, j]),
         overlap=tuple(row for row in overlap if row),
         breaking_points=_trimmed(arrays["points/breaking_points"][i, j]),

@@ -166,7 +166,13 @@ class DiagramRequest:
 
     @classmethod
     def from_identity(cls, content: dict[str, Any]) -> "DiagramRequest":
-        """The inverse of `identity`."""
+        """The inverse of `identity`.
+
+        Raises:
+            KeyError, TypeError, AttributeError: it is not what `identity` gives.
+        """
+        if not isinstance(content, dict):
+            raise TypeError(f"expected a table, found {type(content).__name__}")
         model = {k: _number(v) for k, v in content.items() if k in _MODEL_FIELDS}
         axes = tuple(Axis(key, _number(content["scan"][key])) for key in content["scan_order"])
         return cls(ModelOptions(**model), axes, content["beta"])

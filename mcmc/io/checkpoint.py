@@ -33,7 +33,7 @@ class Checkpoint(NamedTuple):
 def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
     """Replace the older of the two generations; the younger stays until the new one is complete."""
     entries = _read_manifest(directory)
-    if entries is None:
+    if not entries:
         entries = _entries_of_files(directory)
     serial = max((entry["serial"] for entry in entries), default=0) + 1
     name = GENERATIONS[serial % 2]
@@ -164,7 +164,16 @@ def _write_manifest(directory: Path, entries: list[dict[str, Any]]) -> None:
 def _read_manifest(directory: Path) -> list[dict[str, Any]] | None:
     try:
         entries = json.loads((directory / MANIFEST).read_bytes())["generations"]
-        assert all({"file", "serial", "sha256"} <= entry.keys() and entry["file"] in GENERATIONS for entry in entries)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError):
+        is_intact = isinstance(entries, list) and all(map(_is_entry, entries))
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return entries
+    return entries if is_intact else None
+
+
+def _is_entry(entry: Any) -> bool:
+    kinds = {"file": str, "serial": int, "sha256": str}
+    return (
+        isinstance(entry, dict)
+        and all(type(entry.get(key)) is kind for key, kind in kinds.items())
+        and entry["file"] in GENERATIONS
+    )

@@ -25,7 +25,16 @@ LIBVER = ("v108", "v114")
 # what h5py raises on damaged files; a size that was altered may ask for any memory
 DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError)
 _KINDS = {"index": int, "n_sweeps": int, "physics_hash": str, "config": str}
-_NEEDED = (Key.BETA, Key.N_STEPS, Key.ACCEPTANCE)
+_NEEDED = (
+    *(Key.BETA, Key.STEP_SIZE, Key.N_LEAPFROG, Key.ROUND_TRIPS),
+    *(Key.N_STEPS, Key.ACCEPTANCE, Key.ENERGY_ERROR_SUM, Key.ENERGY_ERROR_SQUARE_SUM, Key.METROPOLIS_SUM),
+)
+_TOGETHER = (  # all of a line or none of it, in every version
+    (Key.HISTOGRAM, Key.EDGES, Key.MOMENT_SUM),
+    (Key.WEIGHT_EXCESS_SUM, Key.WEIGHT_RESPONSE_SUM),
+    (Key.SWAP_ACCEPTANCE_SUM, Key.SWAP_COUNT, Key.SWAP_ATTEMPTS),
+    (Key.REVERSAL, Key.CHECKED_ENERGY_ERROR, Key.IS_REPEATABLE, Key.CHECKED_NETWORK),
+)
 
 
 def segment_name(index: int) -> str:
@@ -146,9 +155,9 @@ def _check_layout(
     for key in ("config", "forces"):
         if not isinstance(json.loads(attributes.get(key, "{}")), dict):
             raise ValueError(f"its attribute {key} is no table")
-    for name in _NEEDED:
-        if name not in arrays:
-            raise ValueError(f"it lacks {name}")
+    lacking = _wanted(arrays, scales) - arrays.keys()
+    if lacking:
+        raise ValueError(f"it lacks {', '.join(sorted(lacking))}")
     sizes = {axis: values.shape for axis, values in scales.items()}
     for name, array in arrays.items():
         axes = DATASETS[name].axes
@@ -157,6 +166,19 @@ def _check_layout(
         for axis, n in zip(axes, array.shape, strict=True):
             if sizes.setdefault(axis, (n,)) != (n,):
                 raise ValueError(f"{name} has {n} numbers along {axis}, expected {sizes[axis]}")
+    if not arrays[Key.N_STEPS] > 0:
+        raise ValueError(f"it counts {arrays[Key.N_STEPS]} steps")
+
+
+def _wanted(arrays: Mapping[str, np.ndarray], scales: Mapping[str, np.ndarray]) -> set[str]:
+    """Names of the datasets that a file with these arrays and axes has."""
+    together, wanted = list(_TOGETHER), set(_NEEDED)
+    if "draw" in scales:  # else the part had no draw, and its series are left out
+        wanted.add(Key.ENERGY)
+        together += [(Key.OVERLAP, Key.SELF_OVERLAP, Key.HISTOGRAM)] if "pair" in scales else []
+    for names in together:
+        wanted |= set(names) if arrays.keys() & set(names) else set()
+    return wanted
 
 
 def _check_head(path: FilePath, attributes: Mapping[str, Any]) -> None:

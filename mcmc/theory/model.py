@@ -8,6 +8,8 @@ from mcmc.errors import ConfigError
 from mcmc.systems.mlp.activations import Activation, make_activation
 from mcmc.types import as_per_layer
 
+MAX_DEPTH = 10_000  # hidden layers: more is a slip of the pen
+
 
 @dataclass(frozen=True)
 class TheoryModel:
@@ -68,8 +70,8 @@ class TheoryModel:
         Raises:
             ConfigError: unknown activation or parameter, wrong lengths, values out of range; every problem at once.
         """
-        if depth < 1:
-            raise ConfigError(f"depth: expected L >= 1 hidden layers, found {depth}.")
+        if not 1 <= depth <= MAX_DEPTH:
+            raise ConfigError(f"depth: expected L >= 1 hidden layers, {MAX_DEPTH} at most, found {depth}.")
         problems = []
         per_layer: dict[str, tuple[float, ...]] = {}
         for name, value in (("width_ratios", width_ratios), ("sigma_w", sigma_w), ("sigma_b", sigma_b)):

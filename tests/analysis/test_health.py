@@ -38,6 +38,18 @@ def test_good_run(tmp_path):
     json.dumps(health)
 
 
+def test_a_lost_checkpoint_does_not_undo_results(tmp_path):
+    """All results were there, and the run was told to be where the older checkpoint is."""
+    path, changes = tmp_path / "run", {"n_burn_in": 20, "n_sweeps": 40}
+    health = health_of(path, GOOD, run=changes, output={"segment_sweeps": 20})
+    checkpoints = path / "checkpoint"
+    entries = json.loads((checkpoints / "manifest.json").read_text())["generations"]
+    (checkpoints / max(entries, key=lambda entry: entry["serial"])["file"]).write_bytes(b"")
+    with pytest.warns(UserWarning, match="checkpoint damaged"):
+        assert run_health(path) == health
+    assert (health["state"], health["sweep"]) == ("complete", 60)
+
+
 def test_run_cut_at_a_tenth_of_its_burn_in(tmp_path):
     health = health_of(tmp_path / "run", GOOD, run={"n_burn_in": 20, "n_sweeps": 40}, output={"segment_sweeps": 40})
     assert health["equilibrated"] == "no"

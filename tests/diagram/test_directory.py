@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from mcmc.diagram.axes import Axis
-from mcmc.diagram.directory import DiagramDirectory, read_result
+from mcmc.diagram.directory import _HEAD, DiagramDirectory, read_result
+from mcmc.diagram.layout import pack
 from mcmc.diagram.lines import Line
 from mcmc.diagram.point import NOT_SOLVED, Point
 from mcmc.diagram.request import DiagramRequest, ModelOptions
 from mcmc.diagram.solve import ItemResult
-from mcmc.errors import RunDirectoryError, SegmentError, StorageError
+from mcmc.errors import ConfigError, RunDirectoryError, SegmentError, StorageError
+from mcmc.io.arrays import write_arrays
 
 REQUEST = DiagramRequest(ModelOptions(), (Axis("depth", (1.0, 2.0)), Axis("beta", (1.0, 2.0))))
 
@@ -101,9 +103,70 @@ def test_a_damaged_request(directory, text):
         directory.request()
 
 
+def test_a_damaged_request_is_not_quoted(directory):
+    """The words of a file that is no text held all of it."""
+    path = directory.path / "diagram.json"
+    path.write_bytes(b"x" * 20_000 + b"\xff" + b"x" * 20_000)
+    with pytest.raises(RunDirectoryError, match="can't decode byte 0xff in position 20000") as caught:
+        directory.request()
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "{}", '"x"', '{"scan": [], "scan_order": ["beta"], "beta": 1}'])
+def test_a_request_that_is_no_table_is_refused(directory, text):
+    """A whole diagram whose checksum was made to fit ended in a traceback."""
+    results = [invented(item) for item in REQUEST.items()]
+    write_arrays(directory.result, pack(results), {**_HEAD, "request": text})
+    with pytest.raises(SegmentError, match="is not a phase diagram that can be read"):
+        read_result(directory.result)
+
+
+def test_a_depth_without_end_is_refused(directory):
+    path = directory.path / "diagram.json"
+    content = json.loads(path.read_text())
+    for depth in (10**9, 10**30):
+        content["request"]["scan"]["depth"] = [1, depth]
+        path.write_text(json.dumps(content))
+        with pytest.raises(ConfigError, match="depth: expected L >= 1 hidden layers, 10000 at most"):
+            directory.request()
+
+
 def test_no_diagram_at_all(tmp_path):
     with pytest.raises(RunDirectoryError, match=r"not a phase diagram: there is no diagram\.json"):
         DiagramDirectory(tmp_path).request()
+
+
+def test_a_phase_with_an_error_is_refused(directory):
+    """Labels and errors exchanged, the checksum made to fit: it ended in an assertion."""
+    item = REQUEST.items()[0]
+    arrays = pack([invented(item)])
+    arrays["points/label"], arrays["points/error"] = arrays["points/error"], arrays["points/label"]
+    write_arrays(directory.item_path(item), arrays, _HEAD)
+    with pytest.raises(SegmentError, match="with the error 'RS'"):
+        directory.read_item(item)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    {
+        "points/label": np.zeros((1, 2)),
+        "points/evidence": np.zeros((1, 2), np.int8),
+        "points/energy_density": np.full((1, 2), b"1.5"),
+        "points/pivots": np.zeros((1, 2)),
+        "points/overlap": np.zeros((1, 2, 4)),
+        "points/replicon": np.zeros((1, 1)),
+        "lines/at/note": np.zeros(1),
+        "items/digest": np.zeros(1),
+    }.items(),
+)
+def test_numbers_in_the_place_of_texts_are_refused(directory, name, array):
+    """They ended in a traceback, where the checksum was made to fit."""
+    item = REQUEST.items()[0]
+    arrays = pack([invented(item)])
+    assert name in arrays
+    write_arrays(directory.item_path(item), {**arrays, name: array}, _HEAD)
+    with pytest.raises(SegmentError, match=f"{name} holds"):
+        directory.read_item(item)
 
 
 def test_every_damage_of_an_item_is_noticed(directory):

@@ -14,6 +14,7 @@ from mcmc.io.schema import DATASETS, SCALES
 from mcmc.io.segment import content_digest
 
 Node = h5py.Dataset
+TEXT = h5py.string_dtype()  # an empty array of objects would have no type in a file
 
 
 def flip(data: bytearray, rng: random.Random) -> bytearray:
@@ -96,7 +97,7 @@ def renumber(file: h5py.File, rng: random.Random) -> None:
 def retype(file: h5py.File, rng: random.Random) -> None:
     kinds = [np.float32, np.int8, np.complex128, "S3", np.dtype([("a", "i4")]), bool]
     kind = rng.choice([*kinds, "text"])
-    _replace(file, rng, lambda a: np.full(a.shape, "é", object) if kind == "text" else np.zeros(a.shape, kind))
+    _replace(file, rng, lambda a: np.full(a.shape, "é", TEXT) if kind == "text" else np.zeros(a.shape, kind))
 
 
 def reshape(file: h5py.File, rng: random.Random) -> None:

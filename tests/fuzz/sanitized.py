@@ -8,8 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.runs import ROOT
-
+ROOT = Path(__file__).resolve().parents[2]  # nothing of the package is imported here: it would load its own build
 BUILD = ROOT / "build/sanitized"
 
 

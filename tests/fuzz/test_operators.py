@@ -53,6 +53,12 @@ def test_any_arguments(tally, seed, full, tmp_path):
     assert counts["valid"] > 0.2 * sum(counts.values())
 
 
+def test_the_plugin_of_the_sanitized_build_loads_no_other():
+    """It imported the package, so that both builds registered their operators and pytest was aborted."""
+    code = "import sys, tests.fuzz.sanitized; assert not {'mcmc', 'torch'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 def floats(*shape):
     return torch.arange(float(torch.tensor(shape).prod())).view(shape)
 

@@ -133,6 +133,9 @@ MANIFEST_DAMAGES = {
     "text": lambda path: path.write_text("{}"),
     "list": lambda path: path.write_text("[]"),
     "name": lambda path: path.write_text('{"generations": [{"file": "../../x", "serial": 9, "sha256": ""}]}'),
+    "serial": lambda path: path.write_text('{"generations": [{"file": "A.npz", "serial": "x", "sha256": ""}]}'),
+    "checksum": lambda path: path.write_text('{"generations": [{"file": "A.npz", "serial": 9, "sha256": null}]}'),
+    "no list": lambda path: path.write_text('{"generations": {}}'),
 }
 
 
@@ -157,9 +160,14 @@ def test_bit_flips_in_the_manifest(saved):
         assert_same(found, state(found.meta["sweep"]))
 
 
-def test_youngest_stays_the_youngest_after_a_lost_manifest(saved, recwarn):
+def _list_nothing(path):
+    path.write_text('{"generations": []}')
+
+
+@pytest.mark.parametrize("lose", [os.remove, _list_nothing])
+def test_youngest_stays_the_youngest_after_a_lost_manifest(saved, recwarn, lose):
     """Serial numbers go on, so that the next two losses do not resurrect an old state."""
-    os.remove(saved / MANIFEST)
+    lose(saved / MANIFEST)
     save_checkpoint(saved, state(6))
     assert_same(load_checkpoint(saved), state(6))
     assert not recwarn.list

@@ -272,6 +272,30 @@ def test_edited_with_another_tool(path):
         read_segment(path)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(Key.ENERGY, Key.OVERLAP, Key.SELF_OVERLAP, Key.HISTOGRAM, Key.EDGES, Key.MOMENT_SUM, Key.ROUND_TRIPS),
+        *(Key.WEIGHT_EXCESS_SUM, Key.WEIGHT_RESPONSE_SUM, Key.SWAP_ATTEMPTS, Key.ENERGY_ERROR_SQUARE_SUM),
+        *(Key.METROPOLIS_SUM, Key.STEP_SIZE, Key.CHECKED_ENERGY_ERROR),
+    ],
+)
+def test_lost_dataset_with_a_checksum_that_fits(path, name):
+    """It ended in a KeyError of the reader that needed it, or in sums over other draws than their number."""
+    arrays = invented_arrays()
+    del arrays[name]
+    write_segment(path, arrays, invented_scales(), attributes_of())
+    with pytest.raises(SegmentError, match=f"it lacks {name}"):
+        read_segment(path)
+
+
+def test_no_steps_with_a_checksum_that_fits(path):
+    """Files of a run that fsck found intact could not be read."""
+    write_segment(path, {**invented_arrays(), Key.N_STEPS: np.array(0)}, invented_scales(), attributes_of())
+    with pytest.raises(SegmentError, match="it counts 0 steps"):
+        read_segment(path)
+
+
 # --- the file system refuses
 
 
