@@ -10,15 +10,13 @@ round trips     walkers carry independent starts from the hottest end to the col
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy.stats import f as fisher
 from scipy.stats import norm, t
 
-from mcmc.analysis.blocks import Block, blocks_of, over_blocks, pieces
-from mcmc.analysis.effective import effective_sample_size, nested_r_hat, r_hat
+from mcmc.analysis.cells import log_bins, measured_cells, sizes_of_cells
 from mcmc.analysis.estimate import Estimate, network_average
 from mcmc.analysis.measured import identity_a, network_means, weight_identities
 from mcmc.io.reader import RunData
@@ -30,7 +28,6 @@ MIN_NETWORKS = 4  # fewer know their error so badly that nothing could ever devi
 MIN_ESS = (
     50.0  # of a network: a run of 50 autocorrelation times, whose mean is known to a seventh of the thermal scatter
 )
-COPIES = 2  # of the series of a block, measured
 MIN_ROUND_TRIPS = 10.0  # of a ladder
 
 
@@ -124,8 +121,8 @@ def equilibration(data: RunData) -> Equilibration:
         reason = f"needs {MIN_DRAWS} draws and {MIN_NETWORKS} networks, found {n_draws} draws of {n_networks} networks"
         reason += ": set model.n_networks higher" if n_networks < MIN_NETWORKS else ": run longer"
         return Equilibration("unknown", [], [reason], networks, data.beta, {}, None)
-    measured = _measured(data)
-    cells = _cells(data, measured)
+    measured = measured_cells(data)
+    cells = sizes_of_cells(data, measured)
     findings = [_average_bins(data, measured)]
     if data.config.output.overlaps:
         findings.append(_identity(data))
@@ -142,84 +139,6 @@ def equilibration(data: RunData) -> Equilibration:
     reasons = [f"{'ok ' if finding.ok else 'BAD'} {finding.check}: {finding.text}" for finding in findings]
     missing = () if layers is not None else ("identities of the layers: this run recorded none",)
     return Equilibration(verdict, findings, reasons, networks, data.beta, cells, round_trips, missing)
-
-
-def _measured(data: RunData) -> dict[str, np.ndarray]:
-    """What the checks need of the series of each cell, (..., D, K), block by block.
-
-    ess_energy, ess_overlap_l (l = 0, L), r_hat, nested_r_hat    as of `Equilibration`
-    rate                       effective draws of all replicas in a draw of the last half: a drift before it must not
-                               pass for autocorrelation
-    bins_energy, bins_overlap_l  (3, D, K) averages in the log bins
-    bin_mean, bin_variance       (3, D, K) over the draws of a bin and all replicas
-    """
-    energy = data.series(Key.ENERGY)
-    draw_bytes = 8 * energy.shape[3] + 24  # and two means of an overlap, twice while they are joined
-    return over_blocks(blocks_of(energy.shape, COPIES * draw_bytes), lambda block: _of_block(data, block))
-
-
-def _of_block(data: RunData, block: Block) -> dict[str, np.ndarray]:
-    networks, temperatures = block
-    energy = data.series(Key.ENERGY)[:, networks, temperatures]
-    bins = _log_bins(energy)
-    found = {
-        "ess_energy": _total_ess(energy),
-        "rate": _total_ess(bins[0]) / len(bins[0]),
-        "bins_energy": _bin_means(energy.mean(3)),
-        "bin_mean": np.stack([part.mean((0, 3)) for part in bins]),
-        "bin_variance": np.stack([part.var((0, 3)) for part in bins]),
-    }
-    if energy.shape[3] > 1:
-        found |= {"r_hat": r_hat(energy), "nested_r_hat": nested_r_hat(energy)}
-    if data.config.output.overlaps:
-        for layer in (0, data.config.model.depth):
-            means, single_means = _pair_means(data, block, layer)
-            found[f"ess_overlap_{layer}"] = _total_ess(means[..., None])
-            found[f"bins_overlap_{layer}"] = _bin_means(single_means)
-    return found
-
-
-def _pair_means(data: RunData, block: Block, layer: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n, d, k) means of q^l over pairs, which share replicas and are one series: in float64 and in float32."""
-    networks, temperatures = block
-    overlap, parts = data.series(Key.OVERLAP), []
-    for draws in pieces(overlap):
-        q = overlap[draws, networks, temperatures, :, layer : layer + 1][..., 0]
-        parts.append((q.mean(3, dtype=np.float64), q.mean(3)))
-    double, single = zip(*parts, strict=True)
-    return np.concatenate(double), np.concatenate(single)
-
-
-def _bin_means(series: np.ndarray) -> np.ndarray:
-    return np.stack([part.mean(0, dtype=np.float64) for part in _log_bins(series)])
-
-
-def _cells(data: RunData, measured: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    n_draws, _, _, n_replicas = data.series(Key.ENERGY).shape
-    cells = {"ess_energy": measured["ess_energy"]}
-    cells["tau_energy"] = _sweeps(data, n_draws * n_replicas, cells["ess_energy"])
-    if data.config.output.overlaps:
-        cells["ess_overlap"] = np.minimum(*(measured[f"ess_overlap_{layer}"] for layer in (0, data.config.model.depth)))
-        cells["tau_overlap"] = _sweeps(data, n_draws, cells["ess_overlap"])
-    return cells | {name: measured[name] for name in ("r_hat", "nested_r_hat") if name in measured}
-
-
-def _sweeps(data: RunData, n_draws: int, size: np.ndarray) -> np.ndarray:
-    """Integrated autocorrelation time in sweeps; infinite for frozen chains."""
-    draws = np.divide(n_draws, size, out=np.full(size.shape, np.inf), where=size > 0)
-    return data.config.run.measure_every * draws
-
-
-def _total_ess(series: np.ndarray) -> np.ndarray:
-    """(n, D, K, R) -> (D, K): effective draws of every chain about its own mean, added; a frozen chain has none."""
-    size = np.where(np.ptp(series, axis=0) > 0, effective_sample_size(series), 0.0)
-    return np.minimum(size, len(series)).sum(-1)
-
-
-def _log_bins(series: np.ndarray) -> list[np.ndarray]:
-    """The last half, the quarter before it and the eighth before that."""
-    edges = [len(series) >> shift for shift in range(4)]
-    return [series[start:stop] for stop, start in pairwise(edges)]
 
 
 def _average_bins(data: RunData, measured: dict[str, np.ndarray]) -> Finding:
@@ -262,7 +181,7 @@ def _averages(check: str, differences: list[Estimate], places: list[str]) -> Fin
 def _network_bins(data: RunData, measured: dict[str, np.ndarray]) -> Finding:
     """Welch's comparison of two bins of a network, with effective draws in place of draws."""
     rate, mean, scatter = measured["rate"], measured["bin_mean"], measured["bin_variance"]
-    n_draws = [len(part) for part in _log_bins(np.arange(data.n_draws))]
+    n_draws = [len(part) for part in log_bins(np.arange(data.n_draws))]
     p_value = np.ones(rate.shape)
     earlier = range(1, len(n_draws))
     for place in earlier:
