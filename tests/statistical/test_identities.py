@@ -23,6 +23,8 @@ from tests.support.chains import simulate
 
 pytestmark = pytest.mark.statistical
 
+N_NETWORKS = 240  # the wrong sign of the first of two layers is then six errors from zero
+
 
 def overlap_cdf(q: np.ndarray, n_sites: int) -> np.ndarray:
     """Law of q^0 at beta = 0: density (1 - q^2)^{(N_0-3)/2}, integrated."""
@@ -49,7 +51,7 @@ def identity_run(tmp_path, activation, width_ratios, seed=3):
                 "activation": activation,
                 "n_inputs": 24,
                 "width_ratios": width_ratios,
-                "n_networks": 96,
+                "n_networks": N_NETWORKS,
                 "sigma_w": 1.3,
             },
             "sampler": {"n_leapfrog": 5},
@@ -73,8 +75,8 @@ def test_identities_of_readout_and_weights(tmp_path, activation, width_ratios):
     wrong = means.energy - means.beta * (means.self_overlap[..., -1] - means.overlap[..., -1])
     assert not network_average(wrong[:, -1]).agrees(0.0, n_sigma=4)
     right = weight_identities(data)
-    assert right.shape == (96, 6, len(width_ratios))
-    for per_network in right.reshape(96, -1).T:
+    assert right.shape == (N_NETWORKS, 6, len(width_ratios))
+    for per_network in right.reshape(N_NETWORKS, -1).T:
         assert network_average(per_network).agrees(0.0, n_sigma=4)
     data.arrays[Key.WEIGHT_RESPONSE_SUM] *= -1
     wrong = weight_identities(data)
