@@ -36,7 +36,7 @@ struct SweepsCall {
   TransitionNoise noise;
   StreamAddress swap, redraw;
   const ExchangeCall* exchange;  // of parity 0 and 1
-  double* uniforms;              // (D, P, R)
+  double* uniforms[2];           // (D, P, R) of each parity: rows of one parity may lie where another network's of the other do
   const double* beta;            // (K,)
   const float* step_size;        // (K,)
   const int64_t* n_leapfrog;     // (K,)
@@ -239,7 +239,7 @@ class SweepWorker {
     if (!call_.is_exchanging || exchange.ladders.n_pairs(parity) == 0) return true;
     swap_.step = static_cast<uint32_t>(sweep);
     swap_.n = exchange.ladders.n_pairs(parity);
-    return swap_networks(exchange, swap_, parity, network_, network_ + 1, call_.uniforms);
+    return swap_networks(exchange, swap_, parity, network_, network_ + 1, call_.uniforms[parity]);
   }
 
   void show_all() {

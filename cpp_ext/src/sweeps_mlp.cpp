@@ -61,10 +61,10 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
                     variances.size());
   const int64_t last_sweep = first_sweep + n_sweeps - 1;
   const at::Tensor by_slot = energy.view({d, k, r}), steps = n_leapfrog.contiguous().view({1, k});
-  const at::Tensor u = at::empty({d * (k / 2) * r}, energy.options());
+  at::Tensor u = at::empty({2, d * (k / 2) * r}, energy.options());
   const auto exchange_of = [&](int64_t parity) {
     const int64_t n_pairs = (k - parity) / 2;
-    return checked_exchange(u.narrow(0, 0, d * n_pairs * r).view({d, n_pairs, r}), by_slot, beta, parity, slot_of_temp,
+    return checked_exchange(u[parity].narrow(0, 0, d * n_pairs * r).view({d, n_pairs, r}), by_slot, beta, parity, slot_of_temp,
                             temp_of_slot, accept_sum, swap_count, direction, round_trips);
   };
   const ExchangeCall exchange[2] = {exchange_of(0), exchange_of(1)};
@@ -101,7 +101,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
                   swap.address,
                   redraw.address,
                   exchange,
-                  u.mutable_data_ptr<double>(),
+                  {u.mutable_data_ptr<double>(), u.mutable_data_ptr<double>() + u.size(1)},
                   checked_numbers<double>(beta, "beta", at::kDouble, {k}),
                   checked_numbers<float>(step_size, "step_size", at::kFloat, {k}),
                   checked_n_leapfrog(steps, 1, k),

@@ -106,6 +106,29 @@ def test_threads_do_not_matter(tmp_path, dtype):
     assert files[1] == files[2] == files[3]
 
 
+def test_threads_share_no_uniforms_of_the_exchange():
+    """Two threads are at sweeps of unlike parity, whose rows of uniforms are of unlike length: once, they overlapped."""
+    before, positions = torch.get_num_threads(), []
+    config = small_config(
+        model={"n_inputs": 2, "n_networks": 32},
+        sampler={"n_leapfrog": 1},
+        tempering={"n_temperatures": 32, "n_replicas": 8},
+        run={"dtype": "float32"},
+        output={"overlaps": False},
+    )
+    for n_threads in (1, 2, 2):
+        torch.set_num_threads(n_threads)
+        try:
+            simulation = Simulation.start(config, torch.device("cpu"))
+            while simulation.sweep < 400:
+                simulation.advance_by(400 - simulation.sweep)
+        finally:
+            torch.set_num_threads(before)
+        positions.append(simulation.chains[0].x)
+    assert torch.equal(positions[0], positions[1])
+    assert torch.equal(positions[0], positions[2])
+
+
 def test_another_seed_gives_other_bytes(tmp_path):
     """The comparison above can fail."""
     one = finished(small_config(run=SHORT), tmp_path / "1")
