@@ -107,7 +107,7 @@ def test_threads_do_not_matter(tmp_path, dtype):
 
 
 def test_threads_share_no_uniforms_of_the_exchange():
-    """Two threads are at sweeps of unlike parity, whose rows of uniforms are of unlike length: once, they overlapped."""
+    """Two threads are at sweeps of unlike parity, whose rows of uniforms are of unlike length: they overlapped."""
     before, positions = torch.get_num_threads(), []
     config = small_config(
         model={"n_inputs": 2, "n_networks": 32},
