@@ -166,6 +166,9 @@ def _check_layout(
         for axis, n in zip(axes, array.shape, strict=True):
             if sizes.setdefault(axis, (n,)) != (n,):
                 raise ValueError(f"{name} has {n} numbers along {axis}, expected {sizes[axis]}")
+    for name in TIME_SERIES:
+        if name in arrays and arrays[name].dtype.kind != "f":
+            raise ValueError(f"{name} holds {arrays[name].dtype}, expected floating-point numbers")
     if not arrays[Key.N_STEPS] > 0:
         raise ValueError(f"it counts {arrays[Key.N_STEPS]} steps")
 

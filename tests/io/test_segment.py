@@ -14,6 +14,7 @@ import xarray
 from mcmc.errors import SegmentError, StorageError
 from mcmc.io.schema import DATASETS, SCALES, SCHEMA_VERSION, Key
 from mcmc.io.segment import read_segment, segment_name, write_segment
+from tests.fuzz.damage import sign
 from tests.support.segments import LENGTHS, attributes_of, invented_arrays, invented_scales, write_invented
 
 
@@ -293,6 +294,18 @@ def test_no_steps_with_a_checksum_that_fits(path):
     """Files of a run that fsck found intact could not be read."""
     write_segment(path, {**invented_arrays(), Key.N_STEPS: np.array(0)}, invented_scales(), attributes_of())
     with pytest.raises(SegmentError, match="it counts 0 steps"):
+        read_segment(path)
+
+
+def test_series_of_another_kind_with_a_checksum_that_fits(path):
+    """fsck found it intact, and its numbers did not go together with those of other segments."""
+    write_invented(path)
+    with h5py.File(path, "a") as file:
+        signs = file[Key.ENERGY][()] > 0
+        del file[Key.ENERGY]
+        file[Key.ENERGY] = signs
+    sign(path)
+    with pytest.raises(SegmentError, match=f"{Key.ENERGY} holds bool, expected floating-point numbers"):
         read_segment(path)
 
 
