@@ -1,4 +1,4 @@
-// The fused kernels for AVX-512: 2 x 16 chains a tile.
+// The fused kernels for AVX-512: 2 x 16 chains a tile, or 16.
 #include "kernels.h"
 
 #if MLP_GIBBS_FUSED
@@ -22,9 +22,10 @@
 namespace mlp_gibbs {
 namespace {
 using Engine = FmaEngine<Avx512>;
+using Half = FmaEngine<Avx512, 1>;
 }  // namespace
 
 const MlpKernels MLP_KERNELS_AVX512{"avx512", Engine::CHAINS, Engine::packed_bytes, Engine::pack, scratch_of<Engine, Engine>,
-                                    run_any<Engine, Engine>, fma_loop<Avx512>};
+                                    run_with_half_tiles<Engine, Engine, Half, Half>, fma_loop<Avx512>};
 }  // namespace mlp_gibbs
 #endif

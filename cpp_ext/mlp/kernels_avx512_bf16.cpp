@@ -1,4 +1,4 @@
-// The fused kernels for AVX-512 with AVX512_BF16: 2 x 16 chains a tile, forces in float32 or bfloat16.
+// The fused kernels for AVX-512 with AVX512_BF16: 2 x 16 chains a tile, or 16, forces in float32 or bfloat16.
 #include "kernels.h"
 
 #if MLP_GIBBS_FUSED
@@ -24,7 +24,9 @@
 namespace mlp_gibbs {
 namespace {
 using Float = FmaEngine<Avx512>;
-using Coarse = FmaEngine<Avx512, Bfloat16Pairs>;
+using Coarse = FmaEngine<Avx512, 2, Bfloat16Pairs>;
+using HalfFloat = FmaEngine<Avx512, 1>;
+using HalfCoarse = FmaEngine<Avx512, 1, Bfloat16Pairs>;
 
 size_t packed_bytes(int64_t rows, int64_t cols, int64_t parts) {
   return parts == Coarse::PARTS ? Coarse::packed_bytes(rows, cols, parts) : Float::packed_bytes(rows, cols, parts);
@@ -35,7 +37,9 @@ void pack(const float* matrix, int64_t rows, int64_t cols, bool transposed, int6
 }
 
 void run(const MlpWeights& weights, const MlpChains& chains, const MlpJob& job, void* scratch) {
-  (weights.force_parts == Coarse::PARTS ? run_any<Coarse, Float> : run_any<Float, Float>)(weights, chains, job, scratch);
+  const bool is_coarse = weights.force_parts == Coarse::PARTS;
+  (is_coarse ? run_with_half_tiles<Coarse, Float, HalfCoarse, HalfFloat> : run_with_half_tiles<Float, Float, HalfFloat, HalfFloat>)(
+      weights, chains, job, scratch);
 }
 
 size_t scratch_bytes(const MlpWeights& weights, int64_t n_tiles) {

@@ -25,12 +25,15 @@ struct Arena {
 
 template <class Engine, template <class> class Activation>
 struct Network {
+  using EngineType = Engine;
   using V = typename Engine::V;
   using F = typename Engine::F;
-  using Chains = Tile<V>;
+  static constexpr int VECTORS = Engine::VECTORS;
+  using Chains = Tile<V, VECTORS>;
   static constexpr int64_t CHAINS = Engine::CHAINS;
 
   const MlpWeights& weights;
+  const void* const* products;  // packed W^l, those of `weights` that this engine reads
   const Activation<V> phi;
   int64_t id = 0;
   int64_t n_tiles = 0;
@@ -42,7 +45,7 @@ struct Network {
     float *values, *weighted, *slope;  // some rows of a^l, W^l a^(l-1), dH/dh^l on their way out (CHAINS, CHAINS)
   } layers[MAX_TILES];
 
-  Network(const MlpWeights& w, Chains* t) : weights(w), phi(w.parameters), tiles(t) {}
+  Network(const MlpWeights& w, const void* const* packed, Chains* t) : weights(w), products(packed), phi(w.parameters), tiles(t) {}
 
   // What a caller wants of the layers (`MlpChains`), as rows.
   struct LayersOut {
@@ -70,7 +73,7 @@ struct Network {
   // Where the first product of a tile reads the positions; a copy in a format of the engine's own, or nothing to do.
   struct Input {
     typename Engine::Operand operand;
-    MLP_GIBBS_INLINE void take(int64_t site, const F (&even)[2], const F (&odd)[2]) const {
+    MLP_GIBBS_INLINE void take(int64_t site, const F (&even)[VECTORS], const F (&odd)[VECTORS]) const {
       if constexpr (Engine::SEPARATE_OPERAND) Engine::put(operand, site, even, odd);
     }
   };
@@ -79,8 +82,9 @@ struct Network {
   void take_positions(int64_t t) const {
     const Input input = input_of(t);
     for (int64_t site = 0; site < tiles[t].sites && Engine::SEPARATE_OPERAND; site += 2) {
-      const float* at = tiles[t].x + site * CHAINS;
-      input.take(site, {V::load(at), V::load(at + V::WIDTH)}, {V::load(at + CHAINS), V::load(at + CHAINS + V::WIDTH)});
+      F x[2][VECTORS];
+      load_pair(tiles[t].x + site * CHAINS, x);
+      input.take(site, x[0], x[1]);
     }
   }
 
@@ -94,32 +98,40 @@ struct Network {
     out[1] = V::set(row + 1 < n ? v[row + 1] : 0.0f);
   }
 
-  // body(row, values[2 rows][2 vectors]) for each pair of rows of a block, with the bias of the layer added
+  // Two rows of numbers, one a chain.
+  static MLP_GIBBS_INLINE void load_pair(const float* at, F (&pair)[2][VECTORS]) {
+    for (int r = 0; r < 2; ++r) {
+      for (int v = 0; v < VECTORS; ++v) pair[r][v] = V::load(at + r * CHAINS + v * V::WIDTH);
+    }
+  }
+
+  // body(row, values[2 rows][VECTORS]) for each pair of rows of a block, with the bias of the layer added
   template <class Body>
   static MLP_GIBBS_INLINE void for_each_pair(int64_t first, int64_t rows, const float* block, const float* bias, int64_t n, Body body) {
     for (int64_t i = 0; i < rows; i += 2) {
       const float* at = block + i * CHAINS;
-      F h[2][2] = {{V::load(at), V::load(at + V::WIDTH)}, {V::load(at + CHAINS), V::load(at + CHAINS + V::WIDTH)}};
+      F h[2][VECTORS];
+      load_pair(at, h);
       if (bias != nullptr) {
         F b[2];
         pair_of(bias, first + i, n, b);
         for (int r = 0; r < 2; ++r) {
-          for (int v = 0; v < 2; ++v) h[r][v] = V::add(h[r][v], b[r]);
+          for (int v = 0; v < VECTORS; ++v) h[r][v] = V::add(h[r][v], b[r]);
         }
       }
       body(first + i, h);
     }
   }
 
-  static MLP_GIBBS_INLINE void keep(float* to, int64_t row, const F (&pair)[2][2]) {
+  static MLP_GIBBS_INLINE void keep(float* to, int64_t row, const F (&pair)[2][VECTORS]) {
     for (int r = 0; r < 2; ++r) {
-      for (int v = 0; v < 2; ++v) V::store(to + (row + r) * CHAINS + v * V::WIDTH, pair[r][v]);
+      for (int v = 0; v < VECTORS; ++v) V::store(to + (row + r) * CHAINS + v * V::WIDTH, pair[r][v]);
     }
   }
 
   // A pair of rows of a layer of n units to the rows `out` of a caller, by way of `some`: a block of them is turned over
   // as soon as it is full, in the first-level cache.
-  static MLP_GIBBS_INLINE void give(const Chains& tile, float* some, int64_t row, const F (&pair)[2][2], float* out, int64_t n) {
+  static MLP_GIBBS_INLINE void give(const Chains& tile, float* some, int64_t row, const F (&pair)[2][VECTORS], float* out, int64_t n) {
     keep(some, row % CHAINS, pair);
     if (row % CHAINS == CHAINS - 2 || row + 2 >= n) tile.write_sites(some, out, n, row / CHAINS * CHAINS, row + 2);
   }
@@ -127,7 +139,7 @@ struct Network {
   // The same of a block that left a product.
   static MLP_GIBBS_INLINE void give_block(const Chains& tile, float* some, int64_t first, int64_t rows, const float* block,
                                           float* out, int64_t n) {
-    for_each_pair(first, rows, block, nullptr, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
+    for_each_pair(first, rows, block, nullptr, n, [&](int64_t row, F(&h)[2][VECTORS]) __attribute__((always_inline)) {
       give(tile, some, row, h, out, n);
     });
   }
@@ -136,6 +148,13 @@ struct Network {
   // (WITH_GRADIENT). Returns whether that operand is in `ping`. The layers go to the rows of `out` (WITH_LAYERS).
   template <bool WITH_ENERGY, bool WITH_GRADIENT, bool WITH_LAYERS = false>
   bool forward(const LayersOut& out = {}) {
+    return forward_to<WITH_ENERGY, WITH_GRADIENT, WITH_LAYERS>(*this, out);
+  }
+
+  // The same with delta^L and phi'(h^l) left in another network, whose engine takes them backward; in its `ping`.
+  template <bool WITH_ENERGY, bool WITH_GRADIENT, bool WITH_LAYERS, class Back>
+  bool forward_to(Back& back, const LayersOut& out) {
+    constexpr bool IS_BACK_SAME = __is_same(Back, Network);
     const int depth = weights.depth;
     if (WITH_ENERGY) {
       for (int64_t t = 0; t < n_tiles; ++t) {
@@ -150,16 +169,16 @@ struct Network {
         return Engine::operand(l == 1 ? layers[t].input : to_ping ? layers[t].pong : layers[t].ping, cols);
       };
       const auto output = [&](int64_t t) { return Engine::operand(to_ping ? layers[t].ping : layers[t].pong, n); };
-      const void* w = packed((WITH_GRADIENT ? weights.forward : weights.for_energy)[l - 1], n, cols);
+      const void* w = packed(products[l - 1], n, cols);
       if (l < depth) {
         Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
-          float* derivative = layers[t].derivative[l - 1];
+          float* derivative = back.layers[t].derivative[l - 1];
           if (WITH_LAYERS && WITH_GRADIENT) give_block(tiles[t], layers[t].weighted, first, rows, block, out.weighted[l - 1], n);
-          for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
-            F a[2][2], d[2][2];
+          for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][VECTORS]) __attribute__((always_inline)) {
+            F a[2][VECTORS], d[2][VECTORS];
             for (int r = 0; r < 2; ++r) {
-              for (int v = 0; v < 2; ++v) phi.both(h[r][v], a[r][v], d[r][v]);
+              for (int v = 0; v < VECTORS; ++v) phi.both(h[r][v], a[r][v], d[r][v]);
             }
             if (WITH_GRADIENT) keep(derivative, row, d);
             if (WITH_LAYERS) give(tiles[t], layers[t].values, row, a, out.values[l - 1], n);
@@ -170,16 +189,16 @@ struct Network {
         const float* readout = weights.readout + id * n;
         Engine::product(w, n, cols, n_tiles, input,
                         [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
-          const auto to = output(t);
+          const auto to = Back::EngineType::operand(IS_BACK_SAME && !to_ping ? back.layers[t].pong : back.layers[t].ping, n);
           double* energy = tiles[t].lanes->energy;
           if (WITH_LAYERS && WITH_GRADIENT) give_block(tiles[t], layers[t].weighted, first, rows, block, out.weighted[l - 1], n);
-          typename V::DoubleSum sum[2];
-          for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].load(energy + v * V::WIDTH);
-          for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
-            F v_pair[2], a[2][2], d[2][2];
+          typename V::DoubleSum sum[VECTORS];
+          for (int v = 0; WITH_ENERGY && v < VECTORS; ++v) sum[v].load(energy + v * V::WIDTH);
+          for_each_pair(first, rows, block, bias, n, [&](int64_t row, F(&h)[2][VECTORS]) __attribute__((always_inline)) {
+            F v_pair[2], a[2][VECTORS], d[2][VECTORS];
             pair_of(readout, row, n, v_pair);
             for (int r = 0; r < 2; ++r) {
-              for (int v = 0; v < 2; ++v) {
+              for (int v = 0; v < VECTORS; ++v) {
                 if (WITH_ENERGY) {
                   phi.both(h[r][v], a[r][v], d[r][v]);
                   sum[v].add(a[r][v], v_pair[r]);
@@ -191,14 +210,14 @@ struct Network {
             }
             if (WITH_LAYERS) give(tiles[t], layers[t].values, row, a, out.values[l - 1], n);
             if (WITH_LAYERS && WITH_GRADIENT) give(tiles[t], layers[t].slope, row, d, out.derivatives[l - 1], n);
-            if (WITH_GRADIENT) Engine::put(to, row, d[0], d[1]);
+            if (WITH_GRADIENT) Back::EngineType::put(to, row, d[0], d[1]);
           });
-          for (int v = 0; WITH_ENERGY && v < 2; ++v) sum[v].store(energy + v * V::WIDTH);
+          for (int v = 0; WITH_ENERGY && v < VECTORS; ++v) sum[v].store(energy + v * V::WIDTH);
         });
       }
       to_ping = !to_ping;
     }
-    return !to_ping;
+    return !IS_BACK_SAME || !to_ping;
   }
 
   // dH/dx as it comes: the momenta of all tiles are pushed by it (`Tile::push_site`), and it is kept in g if it is the
@@ -217,9 +236,9 @@ struct Network {
         Engine::product(w, n, cols, n_tiles, input, [&](int64_t t, int64_t first, int64_t rows, const float* block) __attribute__((always_inline)) {
           const auto to = output(t);
           const float* derivative = layers[t].derivative[l - 1];
-          for_each_pair(first, rows, block, nullptr, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
+          for_each_pair(first, rows, block, nullptr, n, [&](int64_t row, F(&h)[2][VECTORS]) __attribute__((always_inline)) {
             for (int r = 0; r < 2; ++r) {
-              for (int v = 0; v < 2; ++v) {
+              for (int v = 0; v < VECTORS; ++v) {
                 h[r][v] = V::mul(h[r][v], V::load(derivative + (row + r) * CHAINS + v * V::WIDTH));
               }
             }
@@ -234,9 +253,9 @@ struct Network {
           const float* x = tiles[t].x;
           float *p = tiles[t].p, *g = tiles[t].g;
           auto push = tiles[t].push_start();
-          for_each_pair(first, rows, block, nullptr, n, [&](int64_t row, F(&h)[2][2]) __attribute__((always_inline)) {
+          for_each_pair(first, rows, block, nullptr, n, [&](int64_t row, F(&h)[2][VECTORS]) __attribute__((always_inline)) {
             for (int r = 0; r < 2; ++r) {
-              for (int v = 0; v < 2; ++v) {
+              for (int v = 0; v < VECTORS; ++v) {
                 const int64_t at = (row + r) * CHAINS + v * V::WIDTH;
                 if (IS_KEPT) V::store(g + at, h[r][v]);
                 Chains::push_site(push, v, h[r][v], x + at, p + at);

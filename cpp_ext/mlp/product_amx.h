@@ -23,6 +23,7 @@ struct AmxEngine {
   static constexpr int64_t PARTS = N_PARTS;
   using V = Avx512;
   using F = __m512;
+  static constexpr int VECTORS = 2;
   static constexpr int64_t CHAINS = 32;
   static constexpr int64_t PAD = 32;
   static constexpr bool SEPARATE_OPERAND = true;

@@ -22,6 +22,7 @@ struct Bfloat16Pairs {
     return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(w), reinterpret_cast<__m512bh>(a));
   }
 
+  template <int64_t>
   static MLP_GIBBS_INLINE void put(float* to, F even, F odd) {
     const __m512i apart = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));  // 16 of even, then 16 of odd
     const __m512i in_turn = _mm512_set_epi32(0x1f000f, 0x1e000e, 0x1d000d, 0x1c000c, 0x1b000b, 0x1a000a, 0x190009,  //

@@ -1,7 +1,7 @@
 // Matrix products with fused multiply-adds: (rows, cols) weights times (cols, chains) activations, sums in float32.
 //
-// The weights lie in panels of up to MAX_ROWS rows, column by column; a panel times a tile of two vectors of chains stays
-// in registers for the whole sum. Every sum runs over the columns in order, so a chain's result depends on nothing else.
+// The weights lie in panels of up to MAX_ROWS rows, column by column; a panel times a tile of one or two vectors of chains
+// stays in registers for the whole sum. Every sum runs over the columns in order, so a chain's result depends on nothing else.
 // A `Format` says what 32 bits of a factor hold: one float32, or two columns in bfloat16 (product_bf16.h).
 #pragma once
 
@@ -18,20 +18,22 @@ struct Floats {
   static constexpr bool SEPARATE_OPERAND = false;  // a product reads plain float rows
   static float word(const float (&cols)[1]) { return cols[0]; }
   static MLP_GIBBS_INLINE F multiply_add(F w, F a, F sum) { return V::fma(w, a, sum); }
+  template <int64_t CHAINS>
   static MLP_GIBBS_INLINE void put(float* to, F even, F odd) {
     V::store(to, even);
-    V::store(to + 2 * V::WIDTH, odd);
+    V::store(to + CHAINS, odd);
   }
 };
 
-template <class Vector, template <class> class FormatOf = Floats>
+template <class Vector, int N_VECTORS = 2, template <class> class FormatOf = Floats>
 struct FmaEngine {
   using V = Vector;
   using F = typename V::F;
   using Format = FormatOf<V>;
-  static constexpr int64_t CHAINS = 2 * V::WIDTH;              // of a tile
+  static constexpr int VECTORS = N_VECTORS;                    // of chains in a tile
+  static constexpr int64_t CHAINS = VECTORS * V::WIDTH;
   static constexpr int64_t PAD = 2;                            // widths are padded with zeros to a multiple of this
-  static constexpr int64_t MAX_ROWS = V::WIDTH == 16 ? 14 : 4;  // accumulators: 28 of 32 registers, or 8 of 16
+  static constexpr int64_t MAX_ROWS = V::WIDTH == 16 ? 14 : 4;  // accumulators: up to 28 of 32 registers, or 8 of 16
   static constexpr bool SEPARATE_OPERAND = Format::SEPARATE_OPERAND;
   static constexpr int64_t COLS = Format::COLS;
 
@@ -78,31 +80,33 @@ struct FmaEngine {
   };
   static size_t operand_bytes(int64_t width) { return sizeof(float) * CHAINS * round_up(width, PAD) / COLS; }
   static Operand operand(void* memory, int64_t) { return {static_cast<float*>(memory)}; }
-  static MLP_GIBBS_INLINE void put(const Operand& o, int64_t row, const F (&even)[2], const F (&odd)[2]) {
-    for (int v = 0; v < 2; ++v) Format::put(o.rows + row / COLS * CHAINS + v * V::WIDTH, even[v], odd[v]);
+  static MLP_GIBBS_INLINE void put(const Operand& o, int64_t row, const F (&even)[VECTORS], const F (&odd)[VECTORS]) {
+    for (int v = 0; v < VECTORS; ++v) Format::template put<CHAINS>(o.rows + row / COLS * CHAINS + v * V::WIDTH, even[v], odd[v]);
   }
 
   template <int ROWS>
   static __attribute__((noinline)) void block(const float* w, const float* a, int64_t words, float* out) {
-    F sum[ROWS][2];
+    F sum[ROWS][VECTORS];
 #pragma GCC unroll 14
-    for (int i = 0; i < ROWS; ++i) sum[i][0] = sum[i][1] = V::set(0.0f);
+    for (int i = 0; i < ROWS; ++i) {
+      for (int v = 0; v < VECTORS; ++v) sum[i][v] = V::set(0.0f);
+    }
     for (int64_t k = 0; k < words; ++k) {
-      const F a0 = V::load(a), a1 = V::load(a + V::WIDTH);
+      F chains[VECTORS];
+      for (int v = 0; v < VECTORS; ++v) chains[v] = V::load(a + v * V::WIDTH);
       __builtin_prefetch(w + 24 * ROWS);  // N = 1024 on AVX-512: 0.65 to 0.77 of the peak; below 512 no difference
 #pragma GCC unroll 14
       for (int i = 0; i < ROWS; ++i) {
         const F wi = V::set(w[i]);
-        sum[i][0] = Format::multiply_add(wi, a0, sum[i][0]);
-        sum[i][1] = Format::multiply_add(wi, a1, sum[i][1]);
+#pragma GCC unroll 2
+        for (int v = 0; v < VECTORS; ++v) sum[i][v] = Format::multiply_add(wi, chains[v], sum[i][v]);
       }
       w += ROWS;
       a += CHAINS;
     }
 #pragma GCC unroll 14
     for (int i = 0; i < ROWS; ++i) {
-      V::store(out + i * CHAINS, sum[i][0]);
-      V::store(out + i * CHAINS + V::WIDTH, sum[i][1]);
+      for (int v = 0; v < VECTORS; ++v) V::store(out + i * CHAINS + v * V::WIDTH, sum[i][v]);
     }
   }
 

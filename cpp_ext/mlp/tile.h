@@ -7,10 +7,10 @@
 namespace mlp_gibbs {
 namespace {
 
-template <class V>
+template <class V, int VECTORS>
 struct Tile {
   using F = typename V::F;
-  static constexpr int64_t W = V::WIDTH, CHAINS = 2 * W;
+  static constexpr int64_t W = V::WIDTH, CHAINS = VECTORS * W;
 
   // One number a chain.
   struct alignas(64) Lanes {
@@ -62,24 +62,23 @@ struct Tile {
 
   // u . v
   void dot(const float* u, const float* v, float* out) const {
-    F a = V::set(0.0f), b = a;
+    F sum[VECTORS];
+    for (int64_t h = 0; h < VECTORS; ++h) sum[h] = V::set(0.0f);
     for (int64_t i = 0; i < sites * CHAINS; i += CHAINS) {
-      a = V::fma(V::load(u + i), V::load(v + i), a);
-      b = V::fma(V::load(u + i + W), V::load(v + i + W), b);
+      for (int64_t h = 0; h < VECTORS; ++h) sum[h] = V::fma(V::load(u + i + h * W), V::load(v + i + h * W), sum[h]);
     }
-    V::store(out, a);
-    V::store(out + W, b);
+    for (int64_t h = 0; h < VECTORS; ++h) V::store(out + h * W, sum[h]);
   }
 
   // A kick p += impulse (g - x (x.g)/n0) comes in two halves, because x.g is known only at the end of the gradient:
   // `push` wherever the gradient of some sites is at hand, then `straighten`, which the great circle does on its way.
   struct Push {
-    F impulse[2], xg[2], pp[2];
+    F impulse[VECTORS], xg[VECTORS], pp[VECTORS];
   };
 
   Push push_start() const {
     Push push;
-    for (int64_t h = 0; h < 2; ++h) {
+    for (int64_t h = 0; h < VECTORS; ++h) {
       push.impulse[h] = V::load(lanes->impulse + h * W);
       push.xg[h] = V::load(lanes->xg + h * W);
       push.pp[h] = V::load(lanes->pp + h * W);
@@ -87,7 +86,7 @@ struct Tile {
     return push;
   }
 
-  // p += impulse g at the numbers x, p of one site and half of the chains; x.g and p.p are summed.
+  // p += impulse g at the numbers x, p of one site and one vector of chains; x.g and p.p are summed.
   static MLP_GIBBS_INLINE void push_site(Push& push, int64_t h, F g, const float* x, float* p) {
     const F pushed = V::fma(push.impulse[h], g, V::load(p));
     V::store(p, pushed);
@@ -96,7 +95,7 @@ struct Tile {
   }
 
   void push_end(const Push& push) const {
-    for (int64_t h = 0; h < 2; ++h) {
+    for (int64_t h = 0; h < VECTORS; ++h) {
       V::store(lanes->xg + h * W, push.xg[h]);
       V::store(lanes->pp + h * W, push.pp[h]);
     }
@@ -111,7 +110,7 @@ struct Tile {
     forget_products();
     Push push = push_start();
     for (int64_t i = 0; i < sites * CHAINS; i += CHAINS) {
-      for (int64_t h = 0; h < 2; ++h) push_site(push, h, V::load(g + i + h * W), x + i + h * W, p + i + h * W);
+      for (int64_t h = 0; h < VECTORS; ++h) push_site(push, h, V::load(g + i + h * W), x + i + h * W, p + i + h * W);
     }
     push_end(push);
   }
@@ -134,14 +133,14 @@ struct Tile {
 
   // |p|^2 / 2 in float64
   void kinetic_energy(double* out) const {
-    typename V::DoubleSum sum[2];
+    typename V::DoubleSum sum[VECTORS];
     for (int64_t i = 0; i < sites * CHAINS; i += CHAINS) {
-      for (int64_t h = 0; h < 2; ++h) {
+      for (int64_t h = 0; h < VECTORS; ++h) {
         const F a = V::load(p + i + h * W);
         sum[h].add(a, a);
       }
     }
-    for (int64_t h = 0; h < 2; ++h) sum[h].store(out + h * W);
+    for (int64_t h = 0; h < VECTORS; ++h) sum[h].store(out + h * W);
     for (int64_t c = 0; c < CHAINS; ++c) out[c] *= 0.5;
   }
 
@@ -169,13 +168,14 @@ struct Tile {
   // Nothing moves for impulse = 0 and t = 0. take(site, x at site, x at site + 1) sees the new positions.
   template <class Take>
   void flow(Take take) const {
-    const Rotation rotations[2] = {rotation(0), rotation(W)};
+    Rotation rotations[VECTORS];
+    for (int64_t h = 0; h < VECTORS; ++h) rotations[h] = rotation(h * W);
     float *const to_x = x, *const to_p = p;  // copies: the stores below may alias the members as far as the compiler knows
     const int64_t n_sites = sites;
     for (int64_t site = 0; site < n_sites; site += 2) {
-      F moved[2][2];
+      F moved[2][VECTORS];
       for (int64_t r = 0; r < 2; ++r) {
-        for (int64_t h = 0; h < 2; ++h) {
+        for (int64_t h = 0; h < VECTORS; ++h) {
           const Rotation& by = rotations[h];
           const int64_t i = (site + r) * CHAINS + h * W;
           const F old = V::load(to_x + i);

@@ -7,11 +7,16 @@ namespace mlp_gibbs {
 namespace {
 
 // Forces from one engine, energies from another (or the same).
+//
+// Where they differ, the energy needs a forward pass of its own at the end of a trajectory, and the force there goes
+// backward from that pass instead of one more of its own. So the first and the last half kick come from one field, the
+// kicks between them from another: both depend on the position alone, and a trajectory read backward is the same again.
 template <class Force, class Energy, template <class> class Activation>
 struct Trajectory {
   using V = typename Force::V;
   using F = typename Force::F;
-  using Chains = Tile<V>;
+  static constexpr int VECTORS = Force::VECTORS;
+  using Chains = Tile<V, VECTORS>;
   static constexpr int64_t CHAINS = Force::CHAINS;
   static constexpr bool IS_SAME = __is_same(Force, Energy);
 
@@ -22,7 +27,7 @@ struct Trajectory {
   Network<Force, Activation> force;
   Network<Energy, Activation> energy;  // unused where IS_SAME
 
-  Trajectory(const MlpWeights& w, const MlpChains& c) : weights(w), chains(c), force(w, tiles), energy(w, tiles) {}
+  Trajectory(const MlpWeights& w, const MlpChains& c) : weights(w), chains(c), force(w, w.forward, tiles), energy(w, w.for_energy, tiles) {}
 
   void allocate(Arena& arena, int64_t of_tiles, bool with_layers) {
     n_tiles = force.n_tiles = energy.n_tiles = of_tiles;
@@ -102,9 +107,12 @@ struct Trajectory {
         force.template forward<true, false>();
       }
     } else {
-      if (with_gradient) force.template backward<true>(force.template forward<false, true>());
       for (int64_t t = 0; t < n_tiles; ++t) energy.take_positions(t);
-      energy.template forward<true, false>();
+      if (with_gradient) {
+        force.template backward<true>(energy.template forward_to<true, true, false>(force, {}));
+      } else {
+        energy.template forward<true, false>();
+      }
     }
   }
 
@@ -117,7 +125,7 @@ struct Trajectory {
     for (int32_t i = 0; i < n_steps; ++i) {
       for (int64_t t = 0; t < n_tiles; ++t) {
         drift(t, i);
-        choose_kick(tiles[t], i);
+        choose_kick(tiles[t], i, i == n_steps - 1);
       }
       if (i < n_steps - 1) gradient();
     }
@@ -176,7 +184,7 @@ struct Trajectory {
       is_fresh |= is_last && lanes.beta[c] == 0.0;
     }
     const auto operand = force.input_of(t);
-    tile.flow([=](int64_t site, const F(&even)[2], const F(&odd)[2])
+    tile.flow([=](int64_t site, const F(&even)[VECTORS], const F(&odd)[VECTORS])
                   __attribute__((always_inline)) { operand.take(site, even, odd); });
     if (is_due) tile.reproject();
     if (is_fresh && chains.fresh != nullptr) {
@@ -189,12 +197,13 @@ struct Trajectory {
     if (is_due) force.take_positions(t);
   }
 
-  // The closing half kick of step i and the opening one of the next happen at the same place.
-  void choose_kick(const Chains& tile, int32_t i) {
+  // The closing half kick of step i and the opening one of the next happen at the same place. The last of a trajectory
+  // waits for the last gradient of its tile, the one that is kept.
+  void choose_kick(const Chains& tile, int32_t i, bool is_last_of_tile) {
     auto& lanes = *tile.lanes;
     for (int64_t c = 0; c < CHAINS; ++c) {
-      const int32_t left = lanes.n_leapfrog[c] - i;
-      lanes.impulse[c] = left > 1 ? lanes.full_kick[c] : left == 1 ? lanes.half_kick[c] : 0.0f;
+      const bool is_on = i < lanes.n_leapfrog[c] - 1, is_closing = is_last_of_tile && lanes.n_leapfrog[c] > 0;
+      lanes.impulse[c] = is_on ? lanes.full_kick[c] : is_closing ? lanes.half_kick[c] : 0.0f;
     }
   }
 };
@@ -221,6 +230,16 @@ void run_any(const MlpWeights& weights, const MlpChains& chains, const MlpJob& j
     case Act::SIN: return run_with<Force, Energy, Sin>(weights, chains, job, scratch);
     case Act::ERF: return run_with<Force, Energy, Erf>(weights, chains, job, scratch);
   }
+}
+
+// As run_any; what is left over of whole tiles takes tiles of half the chains where it fits.
+template <class Force, class Energy, class HalfForce, class HalfEnergy>
+void run_with_half_tiles(const MlpWeights& weights, const MlpChains& chains, const MlpJob& job, void* scratch) {
+  const int64_t left = job.n_chains % Force::CHAINS;
+  const bool has_half = left > 0 && left <= HalfForce::CHAINS;
+  const int64_t whole = has_half ? job.n_chains - left : job.n_chains;
+  if (whole > 0) run_any<Force, Energy>(weights, chains, MlpJob{job.network, job.row, whole}, scratch);
+  if (has_half) run_any<HalfForce, HalfEnergy>(weights, chains, MlpJob{job.network, job.row + whole, left}, scratch);
 }
 
 template <class Force, class Energy>

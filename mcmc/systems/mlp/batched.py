@@ -7,7 +7,8 @@ what the tests run on the CPU is what runs on a GPU. `MlpSystem` in plain torch 
 
     forces     float32, tf32 (rounded by the tensor cores), or bfloat16 operands with float32 sums: a function of x,
                rounded, which leaves the sampler exact (docs/equations.md)
-    energies   float32 products always, one pass at the end of a trajectory, read out in float64
+    energies   float32 products always, one pass at the end of a trajectory, read out in float64; the force at that
+               point goes backward from the same pass
 
 Shapes are static, nothing asks the device for a number, so whole sweeps can be captured (mcmc/run/graph.py).
 """
@@ -31,7 +32,7 @@ from mcmc.systems.schedule import leapfrog_schedule
 
 FORCES = ("float32", "tf32", "bfloat16")
 STAGES = (
-    *("schedule", "drift", "drift_and_reproject", "close", "hidden"),
+    *("schedule", "drift", "drift_and_reproject", "close", "hidden", "hidden_kept"),
     *("value", "delta", "read_out", "delta_and_energy", "backward"),
 )
 RECOMPILE_LIMIT = 64  # shapes of one stage: blocks, the last and smaller block, the chains that are checked
@@ -113,6 +114,12 @@ class Stages:
         a = self.activation.phi(h)
         return a.to(self.operand), self.activation.dphi(h, a).to(self.operand)
 
+    def hidden_kept(self, h: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        """`hidden` with phi in the dtype of h, as the energy wants it."""
+        h = h if bias is None else h + bias
+        a = self.activation.phi(h)
+        return a, self.activation.dphi(h, a).to(self.operand)
+
     def value(self, h: Tensor, bias: Tensor | None) -> Tensor:
         """phi alone, in the dtype of h."""
         return self.activation.phi(h if bias is None else h + bias)
@@ -177,24 +184,31 @@ class BatchedNetworks:
         """H(x): (D, C, n0) -> (D, C) float64, from products that are float32 whatever the forces are."""
         net, a = self.networks, x
         for layer, w in enumerate(net.weights):
-            with _float32_products("ieee"):
-                h = torch.bmm(a, w.mT)
+            h = _float32_product(a, w.mT)
             if layer < len(net.weights) - 1:
                 a = self.stages.value(h, net.biases[layer])
         return self.stages.read_out(h, net.biases[-1], net.readout)
 
     def energy_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """H(x) and dH/dx: (D, C, n0) -> (D, C) float64, (D, C, n0)."""
-        if self.forces == "float32":  # one forward pass is good for both
-            h, derivatives = self._forward(x)
-            delta, energy = self.stages.delta_and_energy(h, self.networks.biases[-1], self.networks.readout)
-            return energy, self._backward(delta, derivatives)
-        return self.energy(x), self.force(x.to(self.stages.operand))
+        """H(x) and dH/dx: (D, C, n0) -> (D, C) float64, (D, C, n0); forward in float32, backward as `force`."""
+        net, a, derivatives = self.networks, x, []
+        for layer, w in enumerate(net.weights):
+            h = _float32_product(a, w.mT)
+            if layer < len(net.weights) - 1:
+                a, derivative = self.stages.hidden_kept(h, net.biases[layer])
+                derivatives.append(derivative)
+        delta, energy = self.stages.delta_and_energy(h, net.biases[-1], net.readout)
+        return energy, self._backward(delta, derivatives)
 
     def force(self, x: Tensor) -> Tensor:
-        """dH/dx: (D, C, n0) in the dtype of the operands -> (D, C, n0)."""
-        h, derivatives = self._forward(x)
-        return self._backward(self.stages.delta(h, self.networks.biases[-1], self.networks.readout), derivatives)
+        """dH/dx between the ends of a trajectory: (D, C, n0) in the dtype of the operands -> (D, C, n0)."""
+        net, a, derivatives = self.networks, x, []
+        for layer, w in enumerate(self.operands):
+            h = self._product(a, w.mT)
+            if layer < len(self.operands) - 1:
+                a, derivative = self.stages.hidden(h, net.biases[layer])
+                derivatives.append(derivative)
+        return self._backward(self.stages.delta(h, net.biases[-1], net.readout), derivatives)
 
     def leapfrog(
         self,
@@ -224,16 +238,6 @@ class BatchedNetworks:
         p, kinetic_change = self.stages.close(start, x, p, grad, kicks[longest])
         return TrajectoryEnd(x, p, grad, energy, kinetic_change)
 
-    def _forward(self, a: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """h^L without its bias, and phi' of the layers before."""
-        derivatives = []
-        for layer, w in enumerate(self.operands):
-            h = self._product(a, w.mT)
-            if layer < len(self.operands) - 1:
-                a, derivative = self.stages.hidden(h, self.networks.biases[layer])
-                derivatives.append(derivative)
-        return h, derivatives
-
     def _backward(self, delta: Tensor, derivatives: list[Tensor]) -> Tensor:
         for w, derivative in zip(reversed(self.operands[1:]), reversed(derivatives), strict=True):
             delta = self.stages.backward(self._product(delta, w), derivative)
@@ -247,6 +251,12 @@ class BatchedNetworks:
             return torch.bmm(a.to(torch.float32), w.to(torch.float32))  # exact products of the same rounded factors
         with _float32_products("tf32" if self.forces == "tf32" else "ieee"):
             return torch.bmm(a, w)
+
+
+def _float32_product(a: Tensor, w: Tensor) -> Tensor:
+    """A product of the energies."""
+    with _float32_products("ieee"):
+        return torch.bmm(a, w)
 
 
 @contextmanager

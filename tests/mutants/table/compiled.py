@@ -92,6 +92,22 @@ COMPILED = (
         (LEAPFROG_OP,),
     ),
     Mutant(
+        "compiled closing kick where there was no step",
+        OURS,
+        "cpp_ext/mlp/trajectory.h",
+        "is_last_of_tile && lanes.n_leapfrog[c] > 0",
+        "is_last_of_tile",
+        (LEAPFROG_OP,),
+    ),
+    Mutant(
+        "compiled noise of the place in the tile, not of the chain",
+        OURS,
+        "cpp_ext/src/sweep_worker.h",
+        "call_.noise.accept.chain[order_[i]]",
+        "call_.noise.accept.chain[i]",
+        ("tests/run/test_stretch.py",),
+    ),
+    Mutant(
         "compiled drift turns the velocity the wrong way",
         OURS,
         "cpp_ext/mlp/tile.h",
