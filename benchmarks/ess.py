@@ -1,10 +1,11 @@
 """Effective samples per second of the coldest temperature, energy and overlap: ours as given, tuned, and the peers.
 
 One JSON line a case. Every sampler has the same networks, target and number of chains, and takes turns with the others
-on the same cores; each peer gets the best of a grid of step sizes and trajectory lengths, found in a pilot that is not
-counted, and replica exchange our ladder. What is counted: production seconds, of all the temperatures that a sampler
-runs; what is divided by them: the effective draws of the coldest chains, those of one network (or its disjoint
-pairs of replicas) taken together, so that chains caught in different valleys count for little.
+on the same cores; each peer runs twice, with the trajectories of our default run (NAME_default) and with the best of a
+grid of step sizes and lengths, found in a pilot that is not counted; replica exchange has the ladder of our default
+run. What is counted: production seconds, of all the temperatures that a sampler runs; what is divided by them: the
+effective draws of the coldest chains, those of one network (or its disjoint pairs of replicas) taken together, so that
+chains caught in different valleys count for little.
 
 BlackJAX, NumPyro and TFP's HMC run the coldest temperature alone, as `tuned_alone` does: cheaper by the number of
 temperatures where that equilibrates, and every sampler's <e> and <q> with their errors are there to tell.
@@ -76,8 +77,13 @@ def main() -> None:
             )
             processes.append(process)
             for name in names:
-                contestants[name], settings[name] = best_of_grid(process, name, arguments)
-                settings[name]["betas"] = betas
+                first = settings["default"]["n_leapfrog"][-1], settings["default"]["step_size"][-1]
+                for label, (length, step_size) in {
+                    f"{name}_default": first,
+                    name: best_of_grid(process, name, arguments),
+                }.items():
+                    contestants[label] = built(process, name, label, length, step_size, arguments)
+                    settings[label] = {"n_leapfrog": length, "step_size": step_size, "betas": betas}
     rounds: dict[str, list[Draws]] = {name: [] for name in contestants}
     for _ in range(arguments.rounds):
         for name, draw in contestants.items():
@@ -158,30 +164,33 @@ def ours(simulation: Simulation, n_draws: int) -> Callable[[], Draws]:
     return call
 
 
-def best_of_grid(
-    process: PeerProcess, name: str, arguments: argparse.Namespace
-) -> tuple[Callable[[], Draws], dict[str, Any]]:
-    """The peer with the step size and length that give most effective draws of the energy per second, and these two."""
+def best_of_grid(process: PeerProcess, name: str, arguments: argparse.Namespace) -> tuple[int, float]:
+    """The length and step size of a peer that give most effective draws of the energy per second."""
     rates = {}
     for length in LENGTHS:
-        build(process, name, length, arguments, PILOT_DRAWS)
+        build(process, name, name, length, arguments, PILOT_DRAWS)
         for step_size in STEP_SIZES:
             found = summary([run_peer(process, name, step_size, PILOT_DRAWS)])
             rates[length, step_size] = found["energy_ess_per_s"]
-    length, step_size = max(rates, key=lambda point: rates[point])
+    return max(rates, key=lambda point: rates[point])
+
+
+def built(
+    process: PeerProcess, name: str, label: str, length: int, step_size: float, arguments: argparse.Namespace
+) -> Callable[[], Draws]:
+    """A call that draws with a peer."""
     n_draws = arguments.draws + arguments.burn_in
-    build(process, name, length, arguments, n_draws)
-    return (
-        lambda: run_peer(process, name, step_size, n_draws, arguments.burn_in),
-        {"n_leapfrog": length, "step_size": step_size},
-    )
+    build(process, name, label, length, arguments, n_draws)
+    return lambda: run_peer(process, label, step_size, n_draws, arguments.burn_in)
 
 
-def build(process: PeerProcess, name: str, length: int, arguments: argparse.Namespace, n_draws: int) -> None:
+def build(
+    process: PeerProcess, name: str, label: str, length: int, arguments: argparse.Namespace, n_draws: int
+) -> None:
     """Compile a peer."""
     process.ask(
         do="build",
-        label=name,
+        label=label,
         sampler=name,
         step_size=STEP_SIZES[0],
         n_leapfrog=length,

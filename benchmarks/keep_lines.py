@@ -21,8 +21,9 @@ def main() -> None:
     arguments.new.replace(arguments.old)
 
 
-def processor(line: str) -> str:
-    return json.loads(line)["machine"]["cpu"]
+def processor(line: str) -> tuple[str, str | None]:
+    machine = json.loads(line)["machine"]
+    return machine["cpu"], machine.get("cpu_family")
 
 
 if __name__ == "__main__":

@@ -76,8 +76,10 @@ def by_processor(found: list[Line], maker: Callable[[list[Line]], list[str]]) ->
 
 def processor(line: Line) -> str:
     """Its family."""
-    cpu = line["machine"]["cpu"]
-    return next((name for name in ("Xeon", "EPYC") if name in cpu), cpu)
+    cpu, family = line["machine"]["cpu"], line["machine"].get("cpu_family")
+    if "EPYC" in cpu:
+        return {None: "EPYC (Zen 4)", "25": "EPYC (Zen 4)", "26": "EPYC (Zen 5)"}[family]  # None: the first lines
+    return "Xeon" if "Xeon" in cpu else cpu
 
 
 def lines(name: str) -> list[Line]:
@@ -207,17 +209,25 @@ def settings_table(found: list[Line]) -> list[str]:
 
 def ratios_table(found: list[Line]) -> list[str]:
     """Energy, overlap: tuned over default; replica exchange, and the coldest temperature alone, over the peers."""
-    header = ["network", "tuned / default", "exchange, bfloat16 / TFP's exchange"]
-    rows = table([*header, *(f"alone, bfloat16 / {name}" for name in PEERS[:-1])])
+    header = ["network", "sampler", "over", "with its best trajectories", "with those of our default"]
+    rows = table(header)
     for line in found:
+        samplers = line["samplers"]
 
-        def ratio(of: str, to: str, line: Line = line) -> str:
+        def ratio(of: str, to: str, samplers: Line = samplers) -> str:
+            if to not in samplers:
+                return "not measured"
             keys = ("energy_ess_per_s", "overlap_ess_per_s")
-            return ", ".join(f"{line['samplers'][of][key] / line['samplers'][to][key]:.1f}" for key in keys)
+            return ", ".join(f"{samplers[of][key] / samplers[to][key]:.1f}" for key in keys)
 
-        gains = [ratio("tuned", "default"), ratio("tuned_low_precision", PEERS[-1])]
-        gains += [ratio("tuned_alone_low_precision", name) for name in PEERS[:-1]]
-        rows.append(row([network(line), *gains]))
+        for of, to in (
+            ("tuned_low_precision", "tfp_replica_exchange"),
+            *(("tuned_alone_low_precision", name) for name in ("blackjax", "numpyro", "tfp_hmc")),
+        ):
+            rows.append(row([network(line), of, to, ratio(of, to), ratio(of, f"{to}_default")]))
+        rows += [
+            row([network(line), of, "default", "", ratio(of, "default")]) for of in ("tuned", "tuned_low_precision")
+        ]
     return rows
 
 

@@ -38,14 +38,16 @@ def rate(work: float, seconds: list[float]) -> dict[str, float]:
 
 def machine() -> dict[str, Any]:
     """Processor, threads, versions, device."""
-    model = platform.processor() or platform.machine()
+    facts: dict[str, str] = {}  # of the first processor
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            model = next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
+            for name, _, value in (line.partition(":") for line in file):
+                facts.setdefault(name.strip(), value.strip())
+    except OSError:
         pass
     return {
-        "cpu": model,
+        "cpu": facts.get("model name") or platform.processor() or platform.machine(),
+        "cpu_family": facts.get("cpu family"),
         "capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
+from scipy.special import erf, erfinv
 
 from mcmc.errors import InsufficientDataError, NonFiniteEnergyError, UsageError
 from mcmc.exchange.ladder import BetaLadder
 from mcmc.exchange.state import ExchangeState
 
 REJECTION_FLOOR = 1e-3  # keeps Lambda(beta) strictly increasing, hence invertible; adds at most 1e-3 K to it
+NEARLY_BEST = 0.9  # of the most round trips for the work: the maximum is flat, and fewer temperatures leave more draws
 SATURATION = 1.0 - 1e-3  # a rejection above it says that the pair does not communicate and Lambda is too small
 
 
@@ -171,3 +173,43 @@ def recommended_n_temperatures(global_barrier: float) -> int:
     if not (math.isfinite(global_barrier) and global_barrier >= 0):
         raise UsageError(f"Lambda must be finite and >= 0, found {global_barrier}", global_barrier=global_barrier)
     return math.ceil(2.0 * global_barrier) + 1
+
+
+def dense_barrier(rejection: np.ndarray) -> float:
+    """Lambda as a ladder of infinitely many temperatures would show it, from rejections (K - 1,) that may be large.
+
+    Two Gaussian energies of standard deviation sigma exchange with probability erfc(sigma (beta_{k+1} - beta_k) / 2),
+    and a dense ladder has sigma d beta / sqrt(pi) of Lambda in d beta; so a pair that is rejected with probability r
+    covers
+
+        Delta Lambda = (2 / sqrt(pi)) erfinv(r)
+
+    of it, which is r where r is small. Rejections above SATURATION are taken as that: Lambda is a lower bound then.
+    """
+    return float(2.0 / math.sqrt(math.pi) * erfinv(np.minimum(rejection, SATURATION)).sum())
+
+
+def round_trips_for_work(dense: float, n_temperatures: int) -> float:
+    """Predicted round trips of a ladder of equal rejections, for the work of a sweep of one walker.
+
+    `Barrier.round_trip_rate` over K, with r = erf(sqrt(pi) Lambda / (2 (K - 1))) for K temperatures and Lambda =
+    `dense_barrier`.
+    """
+    if n_temperatures < 2:
+        raise UsageError(f"n_temperatures must be at least 2, found {n_temperatures}", n_temperatures=n_temperatures)
+    n = n_temperatures - 1
+    r = float(erf(0.5 * math.sqrt(math.pi) * dense / n))
+    return 0.0 if r >= 1.0 else 1.0 / (n_temperatures * (2.0 + 2.0 * n * r / (1.0 - r)))
+
+
+def fewest_temperatures(dense: float) -> int:
+    """The smallest number of temperatures with NEARLY_BEST of the most round trips for the work.
+
+    Where walkers need exchange only now and then, draws of the coldest temperature are what is wanted, and their number
+    for the work falls as 1 / K.
+    """
+    if not (math.isfinite(dense) and dense >= 0):
+        raise UsageError(f"Lambda must be finite and >= 0, found {dense}", global_barrier=dense)
+    candidates = range(2, 2 * math.ceil(2.0 * dense) + 4)  # the best is near 2 Lambda at most
+    trips = [round_trips_for_work(dense, n) for n in candidates]
+    return next(n for n, found in zip(candidates, trips, strict=True) if found >= NEARLY_BEST * max(trips))

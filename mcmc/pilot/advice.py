@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mcmc.config import RunConfig, SamplerConfig
-from mcmc.exchange.barrier import recommended_n_temperatures
+from mcmc.exchange.barrier import dense_barrier, fewest_temperatures
 from mcmc.pilot.trajectories import Cost, equilibrate, measure_cost, restarted
 from mcmc.run.adaptation import has_swap_attempts
 from mcmc.run.simulation import Simulation
@@ -34,7 +34,7 @@ class Advice:
         betas:   (K,) ladder of the pilot.
         before, after: cost of the sampler given and of the one preferred, on that ladder.
         tried:   every candidate.
-        barrier: Lambda, measured; None without exchange.
+        barrier: Lambda of a dense ladder (`dense_barrier`), measured; None without exchange.
     """
 
     config: RunConfig
@@ -121,12 +121,12 @@ def _pilot(config: RunConfig) -> RunConfig:
 
 
 def _on_its_ladder(config: RunConfig) -> tuple[Simulation, float | None]:
-    """Equilibrated chains, on about 2 Lambda + 1 temperatures where the ladder is free to change."""
+    """Equilibrated chains, on as few temperatures as round trips allow where the ladder is free to change."""
     base = equilibrate(config)
-    if not base.ladder_history or "barrier" not in base.ladder_history[-1]:
+    if not base.ladder_history or "rejection" not in base.ladder_history[-1]:
         return base, None
-    barrier = float(base.ladder_history[-1]["barrier"])
-    wanted = recommended_n_temperatures(barrier)
+    barrier = dense_barrier(np.array(base.ladder_history[-1]["rejection"]))
+    wanted = fewest_temperatures(barrier)
     if config.tempering.betas is not None or wanted == len(base.ladder.betas):
         return base, barrier
     n_leapfrog = config.sampler.n_leapfrog

@@ -1,9 +1,18 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import erf
 
 from mcmc.errors import InsufficientDataError, NonFiniteEnergyError, UsageError
-from mcmc.exchange.barrier import equalise, measure_barrier, recommended_n_temperatures, rejection_rates
+from mcmc.exchange.barrier import (
+    dense_barrier,
+    equalise,
+    fewest_temperatures,
+    measure_barrier,
+    recommended_n_temperatures,
+    rejection_rates,
+    round_trips_for_work,
+)
 from mcmc.exchange.ladder import BetaLadder
 from mcmc.exchange.state import initial_exchange_state
 
@@ -102,6 +111,56 @@ def test_round_trip_rate():
 @pytest.mark.parametrize(("barrier", "n"), [(0.0, 1), (0.4, 2), (1.0, 3), (9.8, 21)])
 def test_recommended_number_of_temperatures(barrier, n):
     assert recommended_n_temperatures(barrier) == n
+
+
+def test_dense_barrier_of_gaussian_energies():
+    """H ~ N(-sigma^2 beta, sigma^2): Lambda = sigma beta_max / sqrt(pi), from few and unevenly spaced temperatures."""
+    sigma, n = 1.3, 400_000
+    generator = np.random.default_rng(7)
+    betas = np.array([0.0, 0.3, 1.9, 2.6, 4.0])
+    energy = generator.normal(-(sigma**2) * betas, sigma, (n, len(betas)))
+    log_ratio = np.diff(betas) * np.diff(energy, axis=1)
+    rejection = 1.0 - np.exp(np.minimum(log_ratio, 0.0)).mean(axis=0)
+    exact = sigma * betas[-1] / np.sqrt(np.pi)
+    assert dense_barrier(rejection) == pytest.approx(exact, rel=0.005)
+    assert rejection.sum() < 0.85 * exact  # what the sum of the rejections would have said
+
+
+def trips_of_walkers(rejection: float, n_temperatures: int, n_sweeps: int) -> float:
+    """Round trips of all walkers a sweep, by moving them: deterministic even and odd pairs, swaps refused at random."""
+    generator = np.random.default_rng(n_temperatures)
+    walker_at, came_from_cold = np.arange(n_temperatures), np.zeros(n_temperatures, dtype=bool)
+    n_trips = 0
+    for sweep in range(n_sweeps):
+        for k in range(sweep % 2, n_temperatures - 1, 2):
+            if generator.random() >= rejection:
+                walker_at[k], walker_at[k + 1] = walker_at[k + 1], walker_at[k]
+        hot, cold = walker_at[0], walker_at[-1]
+        n_trips += came_from_cold[hot]
+        came_from_cold[hot], came_from_cold[cold] = False, True
+    return n_trips / n_sweeps
+
+
+@pytest.mark.parametrize("n_temperatures", [4, 6, 11])
+def test_round_trips_are_those_of_walkers(n_temperatures):
+    dense = 3.4
+    rejection = erf(np.sqrt(np.pi) / 2 * dense / (n_temperatures - 1))
+    trips = trips_of_walkers(rejection, n_temperatures, 60_000)
+    assert round_trips_for_work(dense, n_temperatures) * n_temperatures == pytest.approx(trips, rel=0.06)
+
+
+def test_fewest_temperatures():
+    """Nearly the best number of round trips, and one temperature less is not; two where nothing is rejected."""
+    assert fewest_temperatures(0.0) == 2
+    for dense in (1.0, 3.4, 7.07, 20.0):
+        trips = {k: round_trips_for_work(dense, k) for k in range(2, 80)}
+        n = fewest_temperatures(dense)
+        assert trips[n] >= 0.9 * max(trips.values())
+        assert trips[n - 1] < 0.9 * max(trips.values())
+    with pytest.raises(UsageError, match="found nan"):
+        fewest_temperatures(float("nan"))
+    with pytest.raises(UsageError, match="found 1"):
+        round_trips_for_work(1.0, 1)
 
 
 @pytest.mark.parametrize("rejection", [np.zeros(2), np.array([0.1, -0.2, 0.1]), np.array([0.1, np.nan, 0.1])])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mcmc.config import load_config, parse_config
-from mcmc.exchange.barrier import recommended_n_temperatures
+from mcmc.exchange.barrier import fewest_temperatures
 from mcmc.pilot import advice
 from mcmc.pilot.advice import advise
 from tests.support.cli import invoke
@@ -35,7 +35,7 @@ def test_a_poor_sampler_is_improved(found):
 
 def test_number_of_temperatures_follows_the_barrier(found):
     assert found.barrier is not None
-    assert found.config.tempering.n_temperatures == recommended_n_temperatures(found.barrier)
+    assert found.config.tempering.n_temperatures == fewest_temperatures(found.barrier)
     assert len(found.betas) == found.config.tempering.n_temperatures
 
 

@@ -141,6 +141,14 @@ EXCHANGE = (
         is_short=True,
     ),
     Mutant(
+        "barrier of a dense ladder from the rejections of a sparse one",
+        OURS,
+        "mcmc/exchange/barrier.py",
+        "erfinv(np.minimum(rejection, SATURATION)).sum()",
+        "np.minimum(rejection, SATURATION).sum()",
+        (BARRIER,),
+    ),
+    Mutant(
         "round trips of a reversible walk",
         OURS,
         "mcmc/exchange/barrier.py",
