@@ -101,7 +101,9 @@ def test_threads_are_used():
 
 
 def test_description_is_what_a_run_file_needs():
-    assert set(native.description()) == {"backend", "cuda_kernels", "simd", "engine", "extension_error"}
+    assert set(native.description()) == {
+        *("backend", "cuda_kernels", "simd", "engine", "products", "extension_error"),
+    }
 
 
 def test_device_without_kernels_is_announced_once(monkeypatch):

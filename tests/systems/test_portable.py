@@ -99,6 +99,41 @@ def test_the_same_bits_alone_in_parts_and_again():
     assert torch.equal(system.energy_and_grad(c.x)[0], energy)
 
 
+def test_products_through_onednn(monkeypatch):
+    """Both ways are float32 to rounding, alone and in parts; small layers stay with the BLAS whatever the processor."""
+    c = case("tanh", (96, 80, 64), 20, n_networks=3)
+    assert not PortableNetworks.of(case("tanh", (96, 80, 40), 2).networks).is_onednn
+    exact_energy, exact_grad = c.definition.energy_and_grad(c.x.double())
+    for is_float32 in {False, native.onednn_is_float32()}:
+        monkeypatch.setattr(native, "onednn_is_float32", lambda is_float32=is_float32: is_float32)
+        networks = PortableNetworks.of(c.networks)
+        assert networks.is_onednn is is_float32
+        energy, grad = networks.energy_and_grad(c.x)
+        scale = exact_grad.norm(dim=-1) * c.x.norm(dim=-1) + exact_energy.abs()
+        assert ((energy - exact_energy).abs() / scale).max() < 20 * UNIT
+        assert (grad - exact_grad).norm(dim=-1).max() < 20 * UNIT * exact_grad.norm(dim=-1).max()
+        part = networks.narrow(1, 3).energy_and_grad(c.x[1:, :7].contiguous())
+        assert torch.equal(part[0], energy[1:, :7])
+        assert torch.equal(part[1], grad[1:, :7])
+
+
+def test_rounded_or_entangled_products_are_no_float32_products():
+    assert native.is_float32_product(lambda a, w: torch.bmm(a.double(), w.double()).float())
+    assert not native.is_float32_product(lambda a, w: torch.bmm(a.bfloat16().float(), w.bfloat16().float()))
+    assert not native.is_float32_product(lambda a, w: torch.bmm(a, w) * (1 + 2.0**-23 * (a.shape[1] > 20)))
+
+
+def test_setting_of_the_user_is_left_as_it_was():
+    switch = torch.backends.mkldnn.matmul
+    before = switch.fp32_precision
+    native.onednn_product(torch.randn(1, 70, 70), torch.randn(1, 70, 70))
+    assert switch.fp32_precision == before
+    with pytest.raises(RuntimeError):
+        native.onednn_product(torch.randn(1, 70, 70), torch.randn(1, 69, 70))
+    assert switch.fp32_precision == before
+    assert torch.get_float32_matmul_precision() == "highest"  # raises where two settings of torch disagree
+
+
 @pytest.mark.statistical
 def test_exact_law(monkeypatch):
     """von Mises-Fisher with exchange and redraws at beta = 0, in float32."""

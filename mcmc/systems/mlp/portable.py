@@ -2,7 +2,8 @@
 
 `MlpSystem` is the definition. Here the same operations write into memory that is used again, since touching pages that
 the system has just handed out takes longer than computing what goes into them; and every product finds its second
-factor in rows, the weights being kept both ways. A chain's numbers do not depend on the batch.
+factor in rows, the weights being kept both ways. Products go through oneDNN where torch's own BLAS does not know the
+processor (`native.onednn_product`). A chain's numbers do not depend on the batch.
 """
 
 import math
@@ -12,6 +13,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from mcmc import native
 from mcmc.systems.mlp.networks import Networks
 
 
@@ -37,17 +39,21 @@ class PortableNetworks:
 
     Attributes:
         transposed: L tensors (D, N_{l-1}, N_l).
+        is_onednn:  whether products go through oneDNN.
         scratch:    activations and derivatives of one batch; parts of these networks share it.
     """
 
     networks: Networks
     transposed: tuple[Tensor, ...]
+    is_onednn: bool
     scratch: Scratch = field(default_factory=Scratch)
 
     @classmethod
     def of(cls, networks: Networks) -> Self:
         """Copies the weights."""
-        return cls(networks, tuple(w.mT.contiguous() for w in networks.weights))
+        is_large = all(w[0].numel() > native.ONEDNN_NUMBERS for w in networks.weights)
+        is_onednn = is_large and networks.readout.dtype == torch.float32 and native.onednn_is_float32()
+        return cls(networks, tuple(w.mT.contiguous() for w in networks.weights), is_onednn)
 
     @classmethod
     def where_possible(cls, networks: Networks) -> Self | None:
@@ -80,7 +86,7 @@ class PortableNetworks:
         net, a, slopes = self.networks, x, []
         for layer, w in enumerate(self.transposed):
             n_units = w.shape[2]
-            a = torch.bmm(a, w, out=self.scratch.take(f"a{layer}", x, n_units))
+            a = self._product(a, w, out=self.scratch.take(f"a{layer}", x, n_units))
             bias = net.biases[layer]
             if bias is not None:
                 a.add_(bias)
@@ -93,9 +99,12 @@ class PortableNetworks:
         delta = slopes[-1].mul_(self.networks.readout.unsqueeze(1))
         for layer in reversed(range(1, len(slopes))):
             room = self.scratch.take("delta", x, slopes[layer - 1].shape[-1])
-            product = torch.bmm(delta, self.networks.weights[layer], out=room)
+            product = self._product(delta, self.networks.weights[layer], out=room)
             delta = slopes[layer - 1].mul_(product)
-        return torch.bmm(delta, self.networks.weights[0], out=out)
+        return self._product(delta, self.networks.weights[0], out=out)
+
+    def _product(self, a: Tensor, w: Tensor, out: Tensor | None) -> Tensor:
+        return native.onednn_product(a, w, out) if self.is_onednn else torch.bmm(a, w, out=out)
 
     def _read_out(self, a: Tensor) -> Tensor:
         """readout . a^L in float64; uses a^L up."""
