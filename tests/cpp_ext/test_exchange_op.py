@@ -77,6 +77,10 @@ BAD_ARGUMENTS = [
     ({"parity": 2}, "parity must be 0 or 1, found 2"),
     ({"parity": -1}, "parity must be 0 or 1, found -1"),
     ({"energy": FLOAT}, "energy must be .*found"),
+    (
+        {"energy": torch.zeros((2, 0, 3), dtype=torch.float64)},
+        r"(with K >= 1|at least one temperature), found .*\[2, 0, 3\]",
+    ),
     ({"energy": torch.zeros((2, 4), dtype=torch.float64)}, r"energy must have shape \(D, K, R\).*found \[2, 4\]"),
     ({"u": torch.zeros((2, 1, 3), dtype=torch.float64)}, r"u must have shape \[2, 2, 3\], found \[2, 1, 3\]"),
     ({"beta": torch.zeros(5, dtype=torch.float64)}, r"beta must have shape \[4\], found \[5\]"),

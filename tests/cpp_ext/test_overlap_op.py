@@ -112,6 +112,8 @@ BAD_ARGUMENTS = [
     ({"upper": math.inf}, "lower must be below upper and both finite, found lower = -1"),
     ({"lower": 0.0, "upper": 5e-324}, "large enough to divide into bins"),
     ({"overlap": torch.zeros((2, 3))}, r"overlap must have shape \(D, K, P\), found \[2, 3\]"),
+    ({"overlap": torch.zeros((2, 3, 1, 1))}, r"overlap must have shape \(D, K, P\), found \[2, 3, 1, 1\]"),
+    ({"lower": -1e308, "upper": 1e308}, "lower must be below upper and both finite, found"),
     ({"overlap": torch.zeros((2, 3, 1))}, "overlap must be .*found"),
     ({"histogram": torch.zeros((2, 3, 2), dtype=torch.int64)}, r"\(D, K, B \+ 2\) with B >= 1, found \[2, 3, 2\]"),
     (

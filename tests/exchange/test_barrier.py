@@ -163,15 +163,28 @@ def test_fewest_temperatures():
         round_trips_for_work(1.0, 1)
 
 
-@pytest.mark.parametrize("rejection", [np.zeros(2), np.array([0.1, -0.2, 0.1]), np.array([0.1, np.nan, 0.1])])
-def test_impossible_rejections_are_refused(rejection):
-    with pytest.raises(UsageError, match="found"):
-        measure_barrier(BetaLadder.linear(0.0, 1.0, 4), rejection)
+@pytest.mark.parametrize("impossible", [-0.2, 1.2, np.nan])
+def test_impossible_rejections_are_refused(impossible):
+    with pytest.raises(UsageError, match=rf"found rejection\[1\] = {impossible}") as caught:
+        measure_barrier(BetaLadder.linear(0.0, 1.0, 4), np.array([0.1, impossible, 0.0]))
+    assert caught.value.pair == 1
+
+
+def test_nothing_is_said_outside_the_ladder():
+    barrier = measure_barrier(BetaLadder.linear(1.0, 2.0, 4), np.full(3, 0.2))
+    assert np.isnan(barrier.cumulative_at(np.array([0.9, 2.1]))).all()
 
 
 def test_the_shape_that_is_wanted_is_told():
     with pytest.raises(UsageError, match=r"must have shape \(3,\), found \(2,\)"):
         measure_barrier(BetaLadder.linear(0.0, 1.0, 4), np.zeros(2))
+
+
+def test_one_attempt_of_each_pair_is_enough_and_rounding_makes_no_negative_rejection():
+    state = initial_exchange_state(2, 3, 1)
+    state.n_attempts[:] = 1
+    state.accept_sum[:] = 1 + 2.0**-52
+    assert rejection_rates(state).tolist() == [0.0, 0.0]
 
 
 def test_rejection_without_attempts_is_an_error():

@@ -63,8 +63,9 @@ def test_impossible_ladders_are_refused(betas, message):
         BetaLadder(betas)
 
 
-@pytest.mark.parametrize(("beta_min", "beta_max", "n"), [(1.0, 0.5, 4), (1.0, 1.0, 2), (-1.0, 1.0, 3), (0.1, 1.0, 0)])
+@pytest.mark.parametrize(("beta_min", "beta_max", "n"), [(1.0, 0.5, 4), (1.0, 1.0, 2), (-0.5, 1.0, 3), (0.1, 1.0, 0)])
 def test_impossible_ranges_are_refused(beta_min, beta_max, n):
+    message = "expected 0 <= beta_min < beta_max, found" if n else "n_temperatures must be at least 1, found 0"
     for constructor in (BetaLadder.linear, BetaLadder.geometric):
-        with pytest.raises(UsageError, match="found"):
+        with pytest.raises(UsageError, match=message):
             constructor(beta_min, beta_max, n)
