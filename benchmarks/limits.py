@@ -1,11 +1,11 @@
 """Limits found out: the largest runs that fit, long bookkeeping of the exchange, memory of the readers.
 
-    python benchmarks/limits.py sizes [--gib 24] [--real-gib 2]
+    python benchmarks/limits.py sizes [--gib 24] [--real-gib 2] [--real-axes n_inputs temperatures]
     python benchmarks/limits.py exchange [--ladders 10000] [--sweeps 2000]
     python benchmarks/limits.py readers [--segment-mib 2] [--block-mib 16]
 
-JSON lines. sizes: the largest N, D, T and R (the others as given) that the plan of memory accepts; one of them scaled
-down to --real-gib is run, its peak beside what was said. exchange: seconds a sweep in each tenth, from counters of 10^9
+JSON lines. sizes: the largest N, D, T and R (the others as given) that the plan of memory accepts; some of them at
+--real-gib are run, the peak beside what was said. exchange: seconds a sweep in each tenth, from counters of 10^9
 on. readers: peak memory of each command on 10 and 100 segments of --segment-mib of series, in blocks of --block-mib.
 """
 
@@ -106,7 +106,7 @@ def sizes(arguments: argparse.Namespace) -> None:
     """One axis at a time."""
     found = {axis: _largest_of(axis, arguments.gib) for axis in AXES}
     report({"benchmark": "limits sizes", "gib": arguments.gib, "others": {**CASE, "replicas": 2}, "largest": found})
-    for axis in ("n_inputs", "temperatures"):
+    for axis in arguments.real_axes:
         n = _largest_of(axis, arguments.real_gib)
         case = {**CASE, "replicas": 2, axis: n, "n_leapfrog": 2}
         sections = {"run": {"n_burn_in": 0, "n_sweeps": 4}, "output": {"segment_sweeps": 2, "overlaps": True}}
@@ -204,6 +204,7 @@ def main() -> None:
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--gib", type=float, default=24, help="memory to fill on paper")
     parser.add_argument("--real-gib", type=float, default=2, help="memory to fill indeed")
+    parser.add_argument("--real-axes", nargs="+", choices=list(AXES), default=["n_inputs", "temperatures"])
     parser.add_argument("--ladders", type=int, default=10_000)
     parser.add_argument("--sweeps", type=int, default=2_000)
     parser.add_argument("--segment-mib", type=int, default=2, help="of time series in a segment")

@@ -157,16 +157,21 @@ def test_fewest_temperatures():
         n = fewest_temperatures(dense)
         assert trips[n] >= 0.9 * max(trips.values())
         assert trips[n - 1] < 0.9 * max(trips.values())
-    with pytest.raises(UsageError, match="found nan"):
-        fewest_temperatures(float("nan"))
     with pytest.raises(UsageError, match="found 1"):
         round_trips_for_work(1.0, 1)
+
+
+@pytest.mark.parametrize("impossible", [-1.0, np.inf, np.nan])
+def test_impossible_barriers_are_refused(impossible):
+    for number_for in (recommended_n_temperatures, fewest_temperatures):
+        with pytest.raises(UsageError, match=f"finite and >= 0, found {impossible}"):
+            number_for(impossible)
 
 
 @pytest.mark.parametrize("impossible", [-0.2, 1.2, np.nan])
 def test_impossible_rejections_are_refused(impossible):
     with pytest.raises(UsageError, match=rf"found rejection\[1\] = {impossible}") as caught:
-        measure_barrier(BetaLadder.linear(0.0, 1.0, 4), np.array([0.1, impossible, 0.0]))
+        measure_barrier(BetaLadder.linear(0.0, 1.0, 4), np.array([0.0, impossible, 1.0]))
     assert caught.value.pair == 1
 
 
