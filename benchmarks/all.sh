@@ -47,6 +47,8 @@ if $short; then
     run avx512 MLP_GIBBS_SIMD=avx512 "$python" benchmarks/gradient_table.py --activations tanh --shapes 128x1 --repetitions 3
     run split "$python" benchmarks/split.py --n-inputs 32 --networks 2 --repetitions 3
     run io "$python" benchmarks/io.py --n-inputs 32 --networks 2 --repetitions 3 --sweeps 20
+    run ceiling "$python" benchmarks/ceiling.py
+    run ladders "$python" benchmarks/ladders.py --n-inputs 16 --networks 2 --ladders 4 3 --draws 20 --burn-in 50 --rounds 1
     run portable MLP_GIBBS_SIMD=portable "$python" benchmarks/sweep.py --n-inputs 32 --networks 2 --repetitions 3
     run scaling "$python" benchmarks/scaling.py --widths 16 32 64 --error-widths 8 16 32 --error-sweeps 20 --repetitions 3
 else
@@ -58,6 +60,8 @@ else
     run split "$python" benchmarks/split.py --n-inputs 256
     run split "$python" benchmarks/split.py --n-inputs 512
     run io "$python" benchmarks/io.py
+    run ceiling "$python" benchmarks/ceiling.py
+    run ladders "$python" benchmarks/ladders.py --activation sin --n-inputs 128
     for n in 256 512 1024; do
         for case in "tanh 1" "sin 2" "relu 2"; do
             read -r activation depth <<<"$case"
@@ -70,7 +74,7 @@ else
     done
 fi
 $short || keep threads
-keep gradient avx512 split io portable scaling
+keep gradient avx512 split io ceiling ladders portable scaling
 
 if [ -x "$peers" ]; then
     for case in "tanh 256 2" "sin 128 4"; do
@@ -83,6 +87,7 @@ if [ -x "$peers" ]; then
                 --pilot-gradients 100
         else
             run peers "$python" benchmarks/peers.py "${shape[@]}"
+            pin='' run peers "$python" benchmarks/peers.py "${shape[@]}" --cores 2
             run ess "$python" benchmarks/ess.py "${shape[@]}" --beta "$beta"
         fi
     done

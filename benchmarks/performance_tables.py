@@ -57,6 +57,8 @@ def tables() -> dict[str, list[str]]:
         "ess": ("ess", ess_table),
         "ess-settings": ("ess", settings_table),
         "ess-ratios": ("ess", ratios_table),
+        "ladders": ("ladders", ladders_table),
+        "ceiling": ("ceiling", ceiling_table),
     }
     return {name: by_processor(lines(file), maker) for name, (file, maker) in makers.items()}
 
@@ -134,10 +136,11 @@ def io_table(found: list[Line]) -> list[str]:
 def python_table(found: list[Line]) -> list[str]:
     """Shares of samples, in percent."""
     owners = ("extension", "torch", "python", "bindings", "other")
-    rows = table(["network", "networks x temperatures x replicas", *owners])
+    rows = table(["network", "networks x temperatures x replicas", "sweeps a segment", *owners])
     for line in found:
         sizes = " x ".join(str(line[name]) for name in ("networks", "temperatures", "replicas"))
-        rows.append(row([network(line), sizes, *(f"{100 * line['shares'].get(name, 0):.1f} %" for name in owners)]))
+        shares = [f"{100 * line['shares'].get(name, 0):.1f} %" for name in owners]
+        rows.append(row([network(line), sizes, str(line.get("segment_sweeps", 1000)), *shares]))
     return rows
 
 
@@ -228,6 +231,28 @@ def ratios_table(found: list[Line]) -> list[str]:
         rows += [
             row([network(line), of, "default", "", ratio(of, "default")]) for of in ("tuned", "tuned_low_precision")
         ]
+    return rows
+
+
+def ladders_table(found: list[Line]) -> list[str]:
+    """What the number of temperatures does."""
+    rows = table(
+        ["temperatures", "rejection", "foretold", "round trips/s", "energy, draws/s", "overlap, draws/s", "chosen"]
+    )
+    for line in found:
+        foretold = "" if line["rejection_foretold"] is None else f"{line['rejection_foretold']:.3f}"
+        rates = [f"{line[key]:.0f}" for key in ("round_trips_per_s", "energy_ess_per_s", "overlap_ess_per_s")]
+        chosen = "yes" if line["is_chosen"] else ""
+        rows.append(row([str(line["temperatures"]), f"{line['rejection']:.3f}", foretold, *rates, chosen]))
+    return rows
+
+
+def ceiling_table(found: list[Line]) -> list[str]:
+    """Peaks of one core, and what torch's own product reaches, in GFLOP/s."""
+    names = ("avx512", "avx2", "torch_matmul")
+    rows = table(list(names))
+    for line in found:
+        rows.append(row([f"{line['flops_per_s'][name]['median'] / 1e9:.0f}" for name in names]))
     return rows
 
 

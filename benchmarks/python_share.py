@@ -1,7 +1,7 @@
 """The share of the interpreter in a production run, by py-spy: samples of the stack, by what runs at its top.
 
     pip install py-spy==0.4.3
-    python benchmarks/python_share.py [--n-inputs 256 --networks 8] [--seconds 10] [--trace trace.txt]
+    python benchmarks/python_share.py [--n-inputs 256 --networks 8] [--segment-sweeps 1000] [--seconds 10] [--trace T]
 
 One JSON line: the fraction of samples in which the innermost frame is Python's, of torch's bindings, of torch's
 operators, of our extension, or of something else. The trace (collapsed stacks, for any flame graph program) is kept
@@ -36,10 +36,11 @@ WAITING = "Lock._beat"  # a thread that sleeps, which py-spy does not always see
 def main() -> None:
     parser = case_parser(__doc__, depth=2, networks=8)
     parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--segment-sweeps", type=int, default=1000, help="between two segments, and two checkpoints")
     parser.add_argument("--trace", type=Path, default=None)
     arguments = parser.parse_args()
     endless = {"n_burn_in": 0, "n_sweeps": 1_000_000, "measure_every": 10}
-    config = config_of(**case_of(arguments), run=endless, output={"segment_sweeps": 1000})
+    config = config_of(**case_of(arguments), run=endless, output={"segment_sweeps": arguments.segment_sweeps})
     with tempfile.TemporaryDirectory() as folder:
         trace = arguments.trace or Path(folder) / "trace.txt"
         settings = Path(folder) / "run.toml"
