@@ -52,16 +52,6 @@ class StepInfo:
     is_accepted: Tensor
     is_nonfinite: Tensor
 
-    @property
-    def acceptance(self) -> Tensor:
-        """(D, C) float64."""
-        return self.statistics[..., 0]
-
-    @property
-    def energy_error(self) -> Tensor:
-        """(D, C) float64."""
-        return self.statistics[..., 1]
-
 
 @dataclass(frozen=True)
 class StepParams:

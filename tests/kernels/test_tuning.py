@@ -58,6 +58,9 @@ def test_other_ladders():
     tuner.log_step.copy_(acceptances(3.0, 0.0, -2.0))
     tuner.move_to_ladder(old, np.array([0.0, 0.1, 2.5]))
     assert tuner.log_step.tolist() == pytest.approx([3.0, 0.05, -2.0], rel=1e-14)
+    pair = StepSizeTuner(acceptances(0.0, -1.0), acceptances(1.0, 1.0), target=0.5)
+    pair.move_to_ladder(np.array([0.0, 1.0]), np.array([0.5, 1.0]))
+    assert pair.log_step.tolist() == pytest.approx([-0.5, -1.0])
     single = StepSizeTuner(acceptances(0.3), acceptances(1.0), target=0.5)
     single.move_to_ladder(np.array([1.0]), np.array([2.0]))
     assert single.log_step.tolist() == [0.3]
