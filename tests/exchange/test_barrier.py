@@ -170,9 +170,9 @@ def test_impossible_barriers_are_refused(impossible):
 
 @pytest.mark.parametrize("impossible", [-0.2, 1.2, np.nan])
 def test_impossible_rejections_are_refused(impossible):
-    with pytest.raises(UsageError, match=rf"found rejection\[1\] = {impossible}") as caught:
-        measure_barrier(BetaLadder.linear(0.0, 1.0, 4), np.array([0.0, impossible, 1.0]))
-    assert caught.value.pair == 1
+    with pytest.raises(UsageError, match=rf"found rejection\[2\] = {impossible}") as caught:
+        measure_barrier(BetaLadder.linear(0.0, 1.0, 5), np.array([0.0, 1.0, impossible, 0.5]))
+    assert caught.value.pair == 2
 
 
 def test_nothing_is_said_outside_the_ladder():
