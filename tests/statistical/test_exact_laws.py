@@ -60,6 +60,26 @@ def test_von_mises_fisher_with_bfloat16_forces(exchange, monkeypatch):
     assert_exact(draws)
 
 
+def test_whole_density_with_bfloat16_forces(monkeypatch):
+    """Trajectories of unequal length that share tiles, with other forces at their ends than between."""
+    if 1 not in native.coarse_parts(native.fused_engine() or ""):
+        emulate(monkeypatch)
+    draws = simulate(
+        activation="sin",
+        n_inputs=3,
+        width_ratios=(3.0, 2.0),
+        sigma_b=0.8,
+        seed=25,
+        betas=(0.0, 0.7, 1.5, 2.5),
+        step_size=0.4,
+        n_leapfrog=[1, 2, 3, 5],
+        dtype="float32",
+        force_dtype="bfloat16",
+    )
+    assert draws.simulation.forces == "bfloat16"
+    assert_exact(draws)
+
+
 def test_coarse_energies_are_caught(monkeypatch):
     """Positions of 4 bits in the energy, everything else as it was: the law is another one."""
     emulate(monkeypatch, energies=torch.float8_e4m3fn)
