@@ -68,7 +68,7 @@ def test_metropolis_is_its_twin(monkeypatch):
         assert torch.equal(info.is_accepted, twin.is_accepted)
         assert torch.equal(info.is_nonfinite, twin.is_nonfinite)
     assert found.is_nonfinite.sum() == 3
-    assert found.acceptance[0, :3].tolist() == [1.0, 0.0, 1.0]
+    assert found.statistics[0, :3, 0].tolist() == [1.0, 0.0, 1.0]
     assert not found.is_accepted[0, 3]
 
 
