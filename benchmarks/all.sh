@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures again every line under benchmarks/results/ that a CPU gives, and writes the tables of docs/performance.md.
+# Measures again every line under benchmarks/results/ that a CPU gives, and makes the tables and figures of them.
 #
 #     benchmarks/all.sh            # about 13 minutes, on one core of a quiet machine
 #     benchmarks/all.sh --short    # every part at its smallest, lines in OUT, nothing kept; a test runs it
@@ -97,6 +97,7 @@ else
 fi
 
 $short || "$python" benchmarks/performance_tables.py --write || failed+=(tables)
+$short || "$python" benchmarks/performance_figures.py || failed+=(figures)
 if [ ${#failed[@]} -gt 0 ]; then
     echo "failed: ${failed[*]}"
     exit 1

@@ -7,8 +7,9 @@ run. What is counted: production seconds, of all the temperatures that a sampler
 effective draws of the coldest chains, those of one network (or its disjoint pairs of replicas) taken together, so that
 chains caught in different valleys count for little.
 
-BlackJAX, NumPyro and TFP's HMC run the coldest temperature alone, as `tuned_alone` does: cheaper by the number of
-temperatures where that equilibrates, and every sampler's <e> and <q> with their errors are there to tell.
+BlackJAX, NumPyro, TFP's HMC and emcee run the coldest temperature alone, as `tuned_alone` does: cheaper by the number
+of temperatures where that equilibrates, and every sampler's <e> and <q> with their errors are there to tell. emcee has
+two walkers a site, since its moves need so many, and a tenth of the draws, each EMCEE_ROUNDS steps after the last.
 
     python benchmarks/ess.py --peer-python .venv-peers/bin/python --activation sin --depth 2 --n-inputs 128 --beta 4
 """
@@ -34,6 +35,7 @@ from mcmc.run.simulation import Simulation
 LENGTHS, STEP_SIZES = (3, 5, 10), (0.1, 0.2, 0.3)
 ALONE, TEMPERED = ("blackjax", "numpyro", "tfp_hmc"), ("tfp_replica_exchange",)
 PILOT_DRAWS = 100
+WALKERS_PER_SITE, EMCEE_ROUNDS, EMCEE_SHARE = 2, 20, 10  # as few walkers as emcee takes
 
 # seconds of some draws, their energies (draws, D, C) and positions up to a factor (draws, D, C, n0)
 Draws = tuple[float, np.ndarray, np.ndarray]
@@ -84,6 +86,9 @@ def main() -> None:
                 }.items():
                     contestants[label] = built(process, name, label, length, step_size, arguments)
                     settings[label] = {"n_leapfrog": length, "step_size": step_size, "betas": betas}
+        alone = processes[0]
+        contestants["emcee"] = lambda: run_emcee(alone, arguments)
+        settings["emcee"] = {"n_leapfrog": 0, "step_size": 0.0, "betas": ladder[-1:]}
     rounds: dict[str, list[Draws]] = {name: [] for name in contestants}
     for _ in range(arguments.rounds):
         for name, draw in contestants.items():
@@ -170,7 +175,7 @@ def best_of_grid(process: PeerProcess, name: str, arguments: argparse.Namespace)
     for length in LENGTHS:
         build(process, name, name, length, arguments, PILOT_DRAWS)
         for step_size in STEP_SIZES:
-            found = summary([run_peer(process, name, step_size, PILOT_DRAWS)])
+            found = summary([run_peer(process, name, step_size)])
             rates[length, step_size] = found["energy_ess_per_s"]
     return max(rates, key=lambda point: rates[point])
 
@@ -181,7 +186,7 @@ def built(
     """A call that draws with a peer."""
     n_draws = arguments.draws + arguments.burn_in
     build(process, name, label, length, arguments, n_draws)
-    return lambda: run_peer(process, label, step_size, n_draws, arguments.burn_in)
+    return lambda: run_peer(process, label, step_size, arguments.burn_in)
 
 
 def build(
@@ -199,12 +204,22 @@ def build(
     )
 
 
-def run_peer(
-    process: PeerProcess, name: str, step_size: float, n_draws: int, n_burn_in: int = PILOT_DRAWS // 4
-) -> Draws:
+def run_peer(process: PeerProcess, name: str, step_size: float, n_burn_in: int = PILOT_DRAWS // 4) -> Draws:
     """Draws from fresh starting points; those of the burn-in are left out, and so is their share of the seconds."""
-    seconds, record = process.record(do="call", label=name, step_size=step_size)
-    kept = slice(n_burn_in, None)
+    return kept_draws(*process.record(do="call", label=name, step_size=step_size), n_burn_in)
+
+
+def run_emcee(process: PeerProcess, arguments: argparse.Namespace) -> Draws:
+    """Draws of emcee, the same way."""
+    n_draws = (arguments.draws + arguments.burn_in) // EMCEE_SHARE
+    n_walkers = WALKERS_PER_SITE * arguments.n_inputs
+    found = process.record(do="emcee", n_walkers=n_walkers, n_draws=n_draws, rounds=EMCEE_ROUNDS)
+    return kept_draws(*found, arguments.burn_in // EMCEE_SHARE)
+
+
+def kept_draws(seconds: float, record: dict[str, np.ndarray], n_burn_in: int) -> Draws:
+    """Those of the coldest temperature after the burn-in, and their share of the seconds."""
+    kept, n_draws = slice(n_burn_in, None), record["energy"].shape[-1]
     energy = np.moveaxis(record["energy"][:, -1, :, kept], -1, 0)
     direction = np.moveaxis(record["direction"][:, -1, :, kept], 2, 0)
     return seconds * len(energy) / n_draws, energy, direction

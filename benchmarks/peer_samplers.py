@@ -218,24 +218,29 @@ class Peer:
         return time.perf_counter() - start, {name: np.asarray(values) for name, values in record.items()}
 
 
-def emcee_run(problem, n_walkers, n_draws):
-    """emcee's affine-invariant ensemble at the coldest temperature of the first network: seconds, record."""
-    energy = jax.jit(partial(problem.energy_of_one, [w[0] for w in problem.weights], problem.readout[0]))
-    batched = jax.jit(jax.vmap(energy))
-    beta = float(problem.betas[-1])
+def emcee_run(problem, n_walkers, n_draws, rounds):
+    """emcee's affine-invariant ensemble at the coldest temperature, one network after the other, a draw every `rounds`
+    steps: seconds, record."""
+    seconds, energies, chains = 0.0, [], []
+    for network in range(problem.n_networks):
+        weights = [w[network] for w in problem.weights]
+        batched = jax.jit(jax.vmap(partial(problem.energy_of_one, weights, problem.readout[network])))
+        beta = float(problem.betas[-1])
 
-    def logp(z):
-        return -beta * np.asarray(batched(z), dtype=np.float64) - 0.5 * (z * z).sum(-1)
+        def logp(z, batched=batched, beta=beta):
+            return -beta * np.asarray(batched(z), dtype=np.float64) - 0.5 * (z * z).sum(-1)
 
-    ensemble = emcee.EnsembleSampler(n_walkers, problem.n_inputs, logp, vectorize=True)
-    start_point = np.random.default_rng(0).standard_normal((n_walkers, problem.n_inputs))
-    logp(start_point)
-    start = time.perf_counter()
-    ensemble.run_mcmc(start_point, n_draws)
-    seconds = time.perf_counter() - start
-    chain = ensemble.get_chain()  # (n_draws, n_walkers, N_0)
-    energy = np.stack([np.asarray(batched(z)) for z in chain], axis=-1)
-    return seconds, {"energy": energy[None, None], "direction": np.moveaxis(chain, 0, 1)[None, None]}
+        ensemble = emcee.EnsembleSampler(n_walkers, problem.n_inputs, logp, vectorize=True)
+        start_point = np.random.default_rng(network).standard_normal((n_walkers, problem.n_inputs))
+        ensemble.run_mcmc(start_point, 2)  # compiles
+        ensemble.reset()
+        start = time.perf_counter()
+        ensemble.run_mcmc(start_point, n_draws, thin_by=rounds)
+        seconds += time.perf_counter() - start
+        chain = ensemble.get_chain()  # (n_draws, n_walkers, N_0)
+        energies.append(np.stack([np.asarray(batched(z)) for z in chain], axis=-1))
+        chains.append(np.moveaxis(chain, 0, 1))
+    return seconds, {"energy": np.stack(energies)[:, None], "direction": np.stack(chains)[:, None]}
 
 
 def main():
@@ -256,7 +261,7 @@ def main():
                 if "save" in command:
                     np.savez(command["save"], **record)
             case "emcee":
-                seconds, record = emcee_run(problem, command["n_walkers"], command["n_draws"])
+                seconds, record = emcee_run(problem, command["n_walkers"], command["n_draws"], command["rounds"])
                 np.savez(command["save"], **record)
                 answer = {"seconds": seconds}
         print(json.dumps(answer), flush=True)

@@ -225,9 +225,10 @@ def ratios_table(found: list[Line]) -> list[str]:
 
         for of, to in (
             ("tuned_low_precision", "tfp_replica_exchange"),
-            *(("tuned_alone_low_precision", name) for name in ("blackjax", "numpyro", "tfp_hmc")),
+            *(("tuned_alone_low_precision", name) for name in ("blackjax", "numpyro", "tfp_hmc", "emcee")),
         ):
-            rows.append(row([network(line), of, to, ratio(of, to), ratio(of, f"{to}_default")]))
+            if to in samplers:
+                rows.append(row([network(line), of, to, ratio(of, to), ratio(of, f"{to}_default")]))
         rows += [
             row([network(line), of, "default", "", ratio(of, "default")]) for of in ("tuned", "tuned_low_precision")
         ]

@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from mcmc import native
 
@@ -76,3 +78,12 @@ def test_every_part_of_the_cpu_script_runs(tmp_path):
     }
     files = ("gradient", "avx512", "split", "io", "ceiling", "portable", "scaling")
     assert {name: len(found) for name, found in lines.items()} == {**dict.fromkeys(files, 1), "ladders": 2}
+
+
+@pytest.mark.parametrize("figure", ["performance-gradient", "performance-draws"])
+def test_figures_are_of_the_lines_under_results(figure, monkeypatch):
+    """What a PNG says of the lines it was drawn from is the digest of those that lie there."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    figures = import_module("performance_figures")
+    with Image.open(ROOT / "docs" / "figures" / f"{figure}.png") as image:
+        assert image.info["Source"] == figures.digest(figure), "draw it again: python benchmarks/performance_figures.py"
