@@ -22,7 +22,8 @@ from mcmc.theory.gaussian_field.segment_functions import h2
 
 GAP_TOL = 1e-12  # of T Phi, where energies are of order 1
 REPLICON_TOL = 1e-10  # of lambda; rounding leaves 1e-15, at xi'' = infinity more
-ROUNDING = 1e-15
+# of f less its mean, sums of half a dozen terms of order 1: below q_EA neighbouring floats differ by up to 1.6e-15
+ROUNDING = 2e-15
 
 
 def response(measure: ParisiMeasure, overlap: Array) -> Array:

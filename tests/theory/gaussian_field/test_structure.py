@@ -7,7 +7,15 @@ from mcmc.errors import ConvergenceError
 from mcmc.theory.gaussian_field import solve as solve_module
 from mcmc.theory.gaussian_field import structure
 from mcmc.theory.gaussian_field.extrapolation import extrapolate_steps
-from mcmc.theory.gaussian_field.potential import breaking, certify, potential, potential_slope, response
+from mcmc.theory.gaussian_field.measure import ParisiMeasure
+from mcmc.theory.gaussian_field.potential import (
+    ROUNDING,
+    breaking,
+    certify,
+    potential,
+    potential_slope,
+    response,
+)
 from mcmc.theory.gaussian_field.problem import FieldProblem
 from mcmc.theory.gaussian_field.replica_symmetric import solve_replica_symmetric
 from mcmc.theory.gaussian_field.solve import solve
@@ -25,6 +33,22 @@ def test_infinite_temperature_is_one_atom_at_zero():
     assert evidence["continuous_mass"] == 0.0
     assert (solution.overlap[0], solution.breaking_points) == ((0.0,), ())
     assert solution.free_entropy_density == solution.energy_density == solution.entropy_density == 0.0
+
+
+@pytest.mark.parametrize("beta", [1e3, 1e4, 1e5, 1e6])
+def test_rounding_of_the_potential_is_what_the_certificate_allows(beta):
+    """f at neighbouring floats below q_EA, where it is flat and made of terms that cancel: all its scatter is rounding.
+
+    At beta = 10^5 a smaller allowance accepts or refuses the solution by the number of threads of the BLAS.
+    """
+    xi = PHASES["continuous 1RSB"][0]
+    measure = solve_steps(FieldProblem(xi, beta), 1)[-1].measure
+    q = measure.lower[-1] - np.spacing(measure.lower[-1]) * np.arange(1, 200)
+    scatter = np.ptp(potential(measure, q))
+    assert 0.2 * ROUNDING < scatter < ROUNDING
+    assert certify(measure).accepts()
+    plateaus = measure.plateaus * (1 + 1e-6)  # and nothing but rounding is allowed
+    assert not certify(ParisiMeasure.from_atoms(measure.problem, measure.lower[:-1], plateaus, measure.chi)).accepts()
 
 
 @pytest.mark.parametrize("beta", [1.05, 2.0, 20.0])
