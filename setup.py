@@ -2,7 +2,8 @@
 
 The build runs against the torch that is installed: `pip install --no-build-isolation .` (`make setup` does that).
 CUDA kernels are built when torch was built for CUDA and nvcc is there; MLP_GIBBS_CUDA=0 or 1 overrides that.
-MLP_GIBBS_SANITIZE=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer, as `make fuzz` does
+MLP_GIBBS_SANITIZE=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer, as `make fuzz` does, with AMX tiles in
+plain C++, whose reads and writes they see
 """
 
 import os
@@ -29,7 +30,7 @@ OPENMP_FLAGS = ["-fopenmp"] if sys.platform == "linux" and torch.backends.openmp
 # vptr needs the type information of torch's own classes, which its libraries keep to themselves
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-sanitize-recover=undefined"]
 if os.environ.get("MLP_GIBBS_SANITIZE") == "1":
-    CXX_FLAGS = [*CXX_FLAGS, "-O1", "-g1", "-fno-omit-frame-pointer", *SANITIZE]
+    CXX_FLAGS = [*CXX_FLAGS, "-O1", "-g1", "-fno-omit-frame-pointer", "-DMLP_GIBBS_EMULATED_TILES", *SANITIZE]
     OPENMP_FLAGS = [*OPENMP_FLAGS, *SANITIZE]
 NVCC_FLAGS = ["-O3", "-fmad=false", "-lineinfo"]
 

@@ -7,6 +7,9 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"  // g++ 12 warns about its own _mm512_undefined_*
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC target("avx512f,avx512dq,avx2,fma,amx-tile,amx-bf16")
+#ifdef MLP_GIBBS_EMULATED_TILES
+#include "emulated_tiles.h"
+#endif
 
 // clang-format off: in this order
 #include "vector_avx512.h"
