@@ -79,3 +79,13 @@ def invented_run(path: Path, n_segments: int = 3) -> list[dict[str, np.ndarray]]
     directory = RunDirectory(path)
     directory.open_for(CONFIG, {})
     return [write_invented(directory.segment(i), seed=i, index=i) for i in range(n_segments)]
+
+
+def assert_same_content(found, wanted):
+    """Arrays, scales and attributes, to the last bit and type."""
+    for a, b in zip(found, wanted, strict=True):
+        assert a.keys() == b.keys()
+        for name in a:
+            x, y = np.asarray(a[name]), np.asarray(b[name])
+            assert x.dtype == y.dtype
+            assert x.tobytes() == y.tobytes()
