@@ -13,6 +13,7 @@ estimates           averages over networks with errors and the raw bootstrap res
 import json
 from collections.abc import Iterator
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -224,7 +225,7 @@ def _estimates(data: RunData) -> dict[str, Any]:
 
 def _xarray() -> Any:
     try:
-        import h5netcdf  # noqa: F401, xarray looks it up by name when it writes
+        import_module("h5netcdf")  # xarray looks it up by name when it writes
         import xarray
     except ImportError as error:
         raise UsageError(

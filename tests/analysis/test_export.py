@@ -1,6 +1,5 @@
 """Exports read back as what was measured; nothing is written over by accident."""
 
-import builtins
 import json
 import re
 import subprocess
@@ -147,14 +146,7 @@ def test_bad_places(tmp_path):
 
 
 def test_without_xarray(monkeypatch, tmp_path):
-    true_import = builtins.__import__
-
-    def refuse(name, *arguments):
-        if name == "h5netcdf":
-            raise ImportError(name="h5netcdf")
-        return true_import(name, *arguments)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setitem(sys.modules, "h5netcdf", None)  # to import it is an ImportError now
     with pytest.raises(UsageError, match=r"h5netcdf is not installed.*mlp-gibbs\[export\]"):
         export(synthetic_run(), tmp_path / "run.nc")
     assert not (tmp_path / "run.nc").exists()

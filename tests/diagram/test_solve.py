@@ -98,8 +98,11 @@ def test_a_failed_point_is_not_a_phase_and_the_next_one_is_solved(monkeypatch):
 
 
 def test_a_mistake_in_the_program_is_no_failed_point(monkeypatch):
-    monkeypatch.setattr(solve, "classify", lambda *args, **kwargs: undefined_name)  # noqa: F821
-    with pytest.raises(NameError):
+    def classify(*args, **kwargs):
+        raise NameError("name 'bta' is not defined")
+
+    monkeypatch.setattr(solve, "classify", classify)
+    with pytest.raises(NameError, match="bta"):
         solved(ModelOptions("tanh"), 1.0)
 
 

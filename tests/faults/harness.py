@@ -155,15 +155,16 @@ class Server:
         self.workplace.mkdir()
         self._tried: dict[str, bool] = {}
         environment = {**os.environ, "LD_PRELOAD": str(shim), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.server", str(folder)],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=open(folder / "server.err", "w"),  # noqa: SIM115, as long as the process
-            text=True,
-        )
+        with open(folder / "server.err", "w") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.server", str(folder)],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         warm = [[*c.arguments, "--out", str(folder / f"whole-{c.name}"), "--json"] for c in self.commands.values()]
         assert self._ask(warm) == "ready"
         self.wanted = {c.name: c.result(folder / f"whole-{c.name}") for c in self.commands.values()}

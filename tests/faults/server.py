@@ -5,6 +5,7 @@ answer on standard output.
 """
 
 import ctypes
+import io
 import json
 import os
 import signal
@@ -35,7 +36,8 @@ def _child(request: dict[str, Any], out: Path, err: Path) -> None:
     for descriptor, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), descriptor)
     os.environ.update(request.get("environment", {}))
-    sys.stdout.reconfigure(errors="strict")  # type: ignore[union-attr]  # as a new process has it
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(errors="strict")  # as a new process has it
     os.chdir(request.get("cwd", "."))
     twins.TWINS[request.get("twin", "none")]()
     shim = ctypes.CDLL(None)

@@ -1,8 +1,14 @@
 """Input-output layers with one fault each: the tests of this folder must catch every one of them."""
 
 import os
+from collections.abc import Callable
 
 from mcmc.io import atomic
+
+
+def _put(name: str, function: Callable[..., None]) -> None:
+    """In the place of a function of the input-output layer."""
+    vars(atomic)[name] = function
 
 
 def no_fault() -> None:
@@ -11,12 +17,12 @@ def no_fault() -> None:
 
 def without_fsync() -> None:
     """Nothing waits for the device: a power loss leaves names without content."""
-    atomic.sync_file = lambda path: None  # type: ignore[assignment]
+    _put("sync_file", lambda path: None)
 
 
 def without_directory_fsync() -> None:
     """Names do not wait for the device: a power loss can keep a checkpoint and lose the segment it counts on."""
-    atomic.sync_directory = lambda path: None  # type: ignore[assignment]
+    _put("sync_directory", lambda path: None)
 
 
 def without_rename() -> None:
@@ -27,7 +33,7 @@ def without_rename() -> None:
         atomic.sync_file(path)
         atomic.sync_directory(path.parent)
 
-    atomic.write_atomically = write  # type: ignore[assignment]
+    _put("write_atomically", write)
 
 
 def that_swallows_errors() -> None:
@@ -40,7 +46,7 @@ def that_swallows_errors() -> None:
         except atomic.StorageError:
             os.close(os.open(path, os.O_CREAT))
 
-    atomic.write_atomically = write  # type: ignore[assignment]
+    _put("write_atomically", write)
 
 
 TWINS = {

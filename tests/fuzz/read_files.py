@@ -214,7 +214,7 @@ def without_checksums() -> None:
     from tests.fuzz import damage
 
     for module in (arrays, segment):
-        module.content_digest = lambda *_: _Anything()  # type: ignore[assignment]
+        vars(module)["content_digest"] = lambda *_: _Anything()
     damage.damage = _changed_number  # what they are for
 
 

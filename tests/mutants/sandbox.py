@@ -56,14 +56,15 @@ class Server:
     def __init__(self, folder: Path):
         self._folder = folder
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("server.py"))],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=open(folder / "server.err", "w"),  # noqa: SIM115, as long as the process
-            text=True,
-        )
+        with open(folder / "server.err", "w") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("server.py"))],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
 
     def close(self) -> None:
         """End the process."""
