@@ -7,18 +7,17 @@ twins, which take the same decisions from the same numbers, only slower; that is
 
 import os
 import warnings
-from collections.abc import Callable
-from functools import cache
 from importlib import import_module
 from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
 
+from mcmc import onednn
+
 Backend = Literal["extension", "reference"]
 
 ENGINES: Final = ("amx", "avx512_bf16", "avx512", "avx2")  # best first
-ONEDNN_NUMBERS: Final = 4096  # torch leaves smaller products to its BLAS
 INTERFACE: Final = 8  # of the operators; INTERFACE in cpp_ext/src/library.cpp is the same number
 
 extension_error: str | None = None
@@ -89,47 +88,10 @@ def serves_rows(t: Tensor) -> bool:
     return BACKEND == "extension" and t.dtype == torch.float32 and t.device.type == "cpu"
 
 
-def onednn_product(a: Tensor, w: Tensor, out: Tensor | None = None) -> Tensor:
-    """a w for float32 batches (D, C, N) and (D, N, M), N M above ONEDNN_NUMBERS, by oneDNN if torch has it.
-
-    torch asks its BLAS for float32 products, and MKL takes its AVX2 path on processors of other makers. Where it is
-    allowed bfloat16, torch asks oneDNN instead, which uses that freedom only on processors that it makes faster
-    (`onednn_is_float32` finds out).
-    """
-    mkldnn: Any = torch.backends.mkldnn  # torch's own types do not know the switch
-    switch = mkldnn.matmul
-    before = switch.fp32_precision
-    switch.fp32_precision = "bf16"
-    try:
-        return torch.bmm(a, w, out=out) if out is not None else torch.bmm(a, w)
-    finally:
-        switch.fp32_precision = before
-
-
-def is_float32_product(product: Callable[[Tensor, Tensor], Tensor]) -> bool:
-    """Whether products of float32 batches have float32 errors, and numbers of a chain that no other chain changes."""
-    generator = torch.Generator().manual_seed(1)
-    for n, m in ((512, 64), (65, 200)):
-        a, w = torch.randn(2, 40, n, generator=generator), torch.randn(2, n, m, generator=generator)
-        found, exact = product(a, w), torch.bmm(a.double(), w.double())
-        scale = torch.bmm(a.double().abs(), w.double().abs())
-        if not ((found - exact).abs() < 2.0**-20 * scale).all():  # bfloat16 factors: about 2^-13 of it
-            return False
-        if not all(torch.equal(product(a[:1, :c].contiguous(), w[:1]), found[:1, :c]) for c in (1, 16, 37)):
-            return False
-    return True
-
-
-@cache
-def onednn_is_float32() -> bool:
-    """Whether `onednn_product` goes through oneDNN on this processor and computes in float32."""
-    return torch.backends.mkldnn.is_available() and is_float32_product(onednn_product)
-
-
 def description() -> dict[str, str | bool | None]:
     """What a run file records about the compiled part: backend, CUDA kernels, instruction set, why it is missing.
 
-    `products` says what multiplies float32 matrices on the CPU where no engine does: "onednn" or torch's "blas".
+    `products` says who may multiply float32 matrices on the CPU without an engine: "onednn", or torch's "blas" alone.
     """
     simd = _C.simd() if BACKEND == "extension" else None
     return {
@@ -137,7 +99,7 @@ def description() -> dict[str, str | bool | None]:
         "cuda_kernels": _has_cuda,
         "simd": simd,
         "engine": fused_engine(),
-        "products": None if fused_engine() else "onednn" if onednn_is_float32() else "blas",
+        "products": None if fused_engine() else "onednn" if onednn.is_float32() else "blas",
         "extension_error": extension_error,
     }
 

@@ -24,6 +24,7 @@ LAYERS = (  # docs/architecture.md
         "rng",
         "philox",
         "native",
+        "onednn",
         "_version",
     },
     {"systems"},
@@ -49,6 +50,7 @@ SAME_LAYER = {
     ("toml", "errors"),
     ("toml", "names"),
     ("config_problems", "names"),
+    ("native", "onednn"),
     ("rng", "native"),
     ("rng", "philox"),
 }

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mcmc import native
+from mcmc import native, onednn
 from mcmc.kernels.base import ChainState
 from mcmc.kernels.leapfrog import REPROJECT_EVERY, leapfrog
 from mcmc.names import ACTIVATION_NAMES
@@ -104,8 +104,8 @@ def test_products_through_onednn(monkeypatch):
     c = case("tanh", (96, 80, 64), 20, n_networks=3)
     assert not PortableNetworks.of(case("tanh", (96, 80, 40), 2).networks).is_onednn
     exact_energy, exact_grad = c.definition.energy_and_grad(c.x.double())
-    for is_float32 in {False, native.onednn_is_float32()}:
-        monkeypatch.setattr(native, "onednn_is_float32", lambda is_float32=is_float32: is_float32)
+    for is_float32 in {False, onednn.is_float32()}:
+        monkeypatch.setattr(onednn, "is_float32", lambda is_float32=is_float32: is_float32)
         networks = PortableNetworks.of(c.networks)
         assert networks.is_onednn is is_float32
         energy, grad = networks.energy_and_grad(c.x)
@@ -118,18 +118,18 @@ def test_products_through_onednn(monkeypatch):
 
 
 def test_rounded_or_entangled_products_are_no_float32_products():
-    assert native.is_float32_product(lambda a, w: torch.bmm(a.double(), w.double()).float())
-    assert not native.is_float32_product(lambda a, w: torch.bmm(a.bfloat16().float(), w.bfloat16().float()))
-    assert not native.is_float32_product(lambda a, w: torch.bmm(a, w) * (1 + 2.0**-23 * (a.shape[1] > 20)))
+    assert onednn.is_float32_product(lambda a, w: torch.bmm(a.double(), w.double()).float())
+    assert not onednn.is_float32_product(lambda a, w: torch.bmm(a.bfloat16().float(), w.bfloat16().float()))
+    assert not onednn.is_float32_product(lambda a, w: torch.bmm(a, w) * (1 + 2.0**-23 * (a.shape[1] > 20)))
 
 
 def test_setting_of_the_user_is_left_as_it_was():
     switch = torch.backends.mkldnn.matmul
     before = switch.fp32_precision
-    native.onednn_product(torch.randn(1, 70, 70), torch.randn(1, 70, 70))
+    onednn.product(torch.randn(1, 70, 70), torch.randn(1, 70, 70))
     assert switch.fp32_precision == before
     with pytest.raises(RuntimeError):
-        native.onednn_product(torch.randn(1, 70, 70), torch.randn(1, 69, 70))
+        onednn.product(torch.randn(1, 70, 70), torch.randn(1, 69, 70))
     assert switch.fp32_precision == before
     assert torch.get_float32_matmul_precision() == "highest"  # raises where two settings of torch disagree
 

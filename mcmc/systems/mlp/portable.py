@@ -3,7 +3,7 @@
 `MlpSystem` is the definition. Here the same operations write into memory that is used again, since touching pages that
 the system has just handed out takes longer than computing what goes into them; and every product finds its second
 factor in rows, the weights being kept both ways. Products go through oneDNN where torch's own BLAS does not know the
-processor (`native.onednn_product`). A chain's numbers do not depend on the batch.
+processor (`onednn.product`). A chain's numbers do not depend on the batch.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from mcmc import native
+from mcmc import onednn
 from mcmc.systems.mlp.networks import Networks
 
 
@@ -51,8 +51,8 @@ class PortableNetworks:
     @classmethod
     def of(cls, networks: Networks) -> Self:
         """Copies the weights."""
-        is_large = all(w[0].numel() > native.ONEDNN_NUMBERS for w in networks.weights)
-        is_onednn = is_large and networks.readout.dtype == torch.float32 and native.onednn_is_float32()
+        is_large = all(w[0].numel() > onednn.MIN_NUMBERS for w in networks.weights)
+        is_onednn = is_large and networks.readout.dtype == torch.float32 and onednn.is_float32()
         return cls(networks, tuple(w.mT.contiguous() for w in networks.weights), is_onednn)
 
     @classmethod
@@ -104,7 +104,7 @@ class PortableNetworks:
         return self._product(delta, self.networks.weights[0], out=out)
 
     def _product(self, a: Tensor, w: Tensor, out: Tensor | None) -> Tensor:
-        return native.onednn_product(a, w, out) if self.is_onednn else torch.bmm(a, w, out=out)
+        return onednn.product(a, w, out) if self.is_onednn else torch.bmm(a, w, out=out)
 
     def _read_out(self, a: Tensor) -> Tensor:
         """readout . a^L in float64; uses a^L up."""
