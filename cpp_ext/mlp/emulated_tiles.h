@@ -29,19 +29,21 @@ struct EmulatedTiles {
   }
   void zero(int tile) { memset(rows[tile], 0, sizeof rows[tile]); }
 
-  // sum[m][n] += a[m][2k] b[k][2n] + a[m][2k + 1] b[k][2n + 1], as TDPBF16PS does. It stays within the tiles: nothing to watch.
+  // sums[m][n] += sum_k a[m][2k] b[k][2n] + sum_k a[m][2k + 1] b[k][2n + 1], each sum from zero, as TDPBF16PS does. It stays
+  // within the tiles: nothing to watch.
   __attribute__((no_sanitize("address", "undefined"))) void multiply_add(int sums, int a, int b) {
     const __m512i high = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
     for (int m = 0; m < 16; ++m) {
-      __m512 sum = _mm512_loadu_ps(rows[sums][m]);
+      __m512 of_even = _mm512_setzero_ps(), of_odd = of_even;
       for (int k = 0; k < 16; ++k) {
         uint32_t pair;  // the even number in the low half
         memcpy(&pair, rows[a][m] + 4 * k, 4);
         const __m512i w = _mm512_set1_epi32(static_cast<int>(pair)), x = _mm512_loadu_si512(rows[b][k]);
-        sum = _mm512_fmadd_ps(even(w), even(x), sum);
-        sum = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_and_si512(w, high)), _mm512_castsi512_ps(_mm512_and_si512(x, high)), sum);
+        const __m512 odd_w = _mm512_castsi512_ps(_mm512_and_si512(w, high)), odd_x = _mm512_castsi512_ps(_mm512_and_si512(x, high));
+        of_even = _mm512_fmadd_ps(even(w), even(x), of_even);
+        of_odd = _mm512_fmadd_ps(odd_w, odd_x, of_odd);
       }
-      _mm512_storeu_ps(rows[sums][m], sum);
+      _mm512_storeu_ps(rows[sums][m], _mm512_add_ps(_mm512_loadu_ps(rows[sums][m]), _mm512_add_ps(of_even, of_odd)));
     }
   }
 

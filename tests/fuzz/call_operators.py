@@ -106,7 +106,7 @@ def outcome(name: str, arguments: Arguments) -> str:
     tensors = [t for t in tensors if isinstance(t, Tensor)]
     is_meta = any(t.device.type == "meta" for t in tensors)
     before: Arguments = {}
-    if not is_meta and all(t.layout == torch.strided and t.numel() < 2**24 for t in tensors):
+    if not is_meta and all(t.layout == torch.strided and not t.is_quantized and t.numel() < 2**24 for t in tensors):
         before = {key: plain(value) for key, value in arguments.items()}
     try:
         found = op(**arguments)
